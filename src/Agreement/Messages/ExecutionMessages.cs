@@ -1,3 +1,5 @@
+using Agreement.Crypto;
+
 namespace Agreement.Messages;
 
 /// <summary>
@@ -235,6 +237,14 @@ public sealed record Checkpoint(PartyId Sender, Epoch Epoch, bool Complete, Chec
         Root.CopyTo(destination[39..]);
     }
 
+    /// <summary>Whether the signature is the sender's.</summary>
+    public bool IsSigned(ISignatureChecker signatures)
+    {
+        Span<byte> signed = stackalloc byte[SignedBytes];
+        WriteSigned(signed);
+        return signatures.Verify(Sender, signed, Signature.Span);
+    }
+
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer)
     {
@@ -270,6 +280,25 @@ public sealed record StableCertificate(IReadOnlyList<Checkpoint> Checkpoints)
 {
     /// <summary>What is certified.</summary>
     public CheckpointState State => Checkpoints[0].State;
+
+    /// <summary>Whether f + 1 distinct execution replicas signed the same root.</summary>
+    public bool IsValid(Quorum quorum, ISignatureChecker signatures)
+    {
+        uint signers = 0;
+        foreach (Checkpoint checkpoint in Checkpoints)
+        {
+            if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas
+                || checkpoint.Root != Checkpoints[0].Root
+                || !checkpoint.IsSigned(signatures))
+            {
+                return false;
+            }
+
+            signers |= 1u << (int)checkpoint.Sender.Index;
+        }
+
+        return System.Numerics.BitOperations.PopCount(signers) >= quorum.Weak;
+    }
 
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer)

@@ -20,7 +20,7 @@ public sealed partial class Replica
         Checkpoint checkpoint = message.Value;
         if (checkpoint.Number <= LowWaterMark)
             return;
-        if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas || !IsSigned(checkpoint))
+        if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas || !checkpoint.IsSigned(signatures))
         {
             Rejections.Count(Rejection.BadSignature);
             return;
@@ -41,7 +41,7 @@ public sealed partial class Replica
         StableCertificate certificate = message.Value;
         if (certificate.State.Number <= LowWaterMark)
             return;
-        if (!IsCertificate(certificate))
+        if (!certificate.IsValid(quorum, signatures))
         {
             Rejections.Count(Rejection.BadSignature);
             return;
@@ -89,13 +89,6 @@ public sealed partial class Replica
         Output.EndMessage(start, new Recipients(agreement, execution, null));
     }
 
-    private bool IsSigned(Checkpoint checkpoint)
-    {
-        Span<byte> signed = stackalloc byte[Checkpoint.SignedBytes];
-        checkpoint.WriteSigned(signed);
-        return signatures.Verify(checkpoint.Sender, signed, checkpoint.Signature.Span);
-    }
-
     // f + 1 that match on (n, root), from distinct execution replicas, whatever their epoch.
     private StableCertificate? Certify(Checkpoint checkpoint)
     {
@@ -108,24 +101,6 @@ public sealed partial class Replica
         }
 
         return matching.Count >= quorum.Weak ? new StableCertificate(matching) : null;
-    }
-
-    private bool IsCertificate(StableCertificate certificate)
-    {
-        uint signers = 0;
-        foreach (Checkpoint checkpoint in certificate.Checkpoints)
-        {
-            if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas
-                || checkpoint.Root != certificate.Checkpoints[0].Root
-                || !IsSigned(checkpoint))
-            {
-                return false;
-            }
-
-            signers |= 1u << (int)checkpoint.Sender.Index;
-        }
-
-        return System.Numerics.BitOperations.PopCount(signers) >= quorum.Weak;
     }
 
     private void BecomeStable(StableCertificate certificate)
@@ -146,6 +121,10 @@ public sealed partial class Replica
         Output.EndRecord(start, state.Number);
         recordsAtStable = Output.RecordCount;
         Output.TruncateUpTo = state.Number;
+        MessageWriter message = Output.BeginMessage();
+        start = message.Length;
+        certificate.Write(message);
+        Output.EndMessage(start, new Recipients(0, ActiveExecution, null));
         BodyArrived();
     }
 

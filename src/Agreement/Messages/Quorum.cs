@@ -1,7 +1,7 @@
-namespace Agreement.Protocol;
+namespace Agreement.Messages;
 
 /// <summary>Every threshold of the protocol, written once, for a cluster that tolerates f faults.</summary>
-/// <param name="Faults">f, from 1 to <see cref="Messages.Limits.MaximumFaults"/>.</param>
+/// <param name="Faults">f, from 1 to <see cref="Limits.MaximumFaults"/>.</param>
 public readonly record struct Quorum(int Faults)
 {
     /// <summary>3f + 1 agreement replicas (PBFT, TOCS 2002 §2).</summary>
