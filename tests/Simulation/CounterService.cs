@@ -20,6 +20,8 @@ internal sealed class CounterService : IFileService
 
     public ReadOnlyMemory<byte> LastCheckpointAnnex => savedAnnex;
 
+    public Digest LastCheckpointDigest { get; private set; }
+
     /// <summary>Sums now.</summary>
     public IReadOnlyDictionary<uint, ulong> Counters => counters;
 
@@ -59,7 +61,7 @@ internal sealed class CounterService : IFileService
             writer.WriteUInt64(sum);
         }
 
-        return Digest.Of(writer.Written);
+        return LastCheckpointDigest = Digest.Of(writer.Written);
     }
 
     public void Rollback()

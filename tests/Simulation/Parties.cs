@@ -57,6 +57,8 @@ internal sealed class AgreementParty : Party
 
     public Replica Replica => replica;
 
+    public override string ToString() => $"{(IsUp ? "up" : "down")} {replica}";
+
     public override Output Output => replica.Output;
 
     public int LogRecords => disk.Count;
@@ -116,6 +118,8 @@ internal sealed class ExecutionParty : Party
     public CounterService Service { get; } = new();
 
     public ExecutionReplica Replica => replica;
+
+    public override string ToString() => $"{(IsUp ? "up" : "down")} {replica}";
 
     public override Output Output => replica.Output;
 

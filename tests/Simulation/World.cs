@@ -59,7 +59,7 @@ internal sealed class World
     {
         while (!parties.Values.OfType<ClientParty>().All(client => client.IsDone))
             Step();
-        long settled = time + 3_000_000;
+        long settled = Math.Max(time, options.HealAtMilliseconds * 1000L) + 3_000_000;
         while (time < settled)
             Step();
         SequenceNumber executed = parties.Values.OfType<ExecutionParty>().Max(replica => replica.Replica.Executed);
@@ -85,9 +85,11 @@ internal sealed class World
             throw new SimulationFailure("nothing is left to happen");
         time = at.Time;
         if (Milliseconds > options.EndAtMilliseconds)
-            throw new SimulationFailure($"no progress: {checkers.Completed} operations answered by {Milliseconds} ms");
+            throw new SimulationFailure($"no progress: {checkers.Completed} operations answered by {Milliseconds} ms\n{Describe()}");
         action();
     }
+
+    private string Describe() => string.Join("\n", parties.Values.Select(party => $"  {party.Id} {party}"));
 
     private AgreementParty MakeAgreement(int index, uint active)
     {

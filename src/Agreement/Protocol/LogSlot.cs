@@ -95,6 +95,9 @@ internal sealed class LogSlot(int replicas)
     /// <summary>COMMITTED statements: the batch that each peer says was committed here.</summary>
     public readonly Order?[] Statements = new Order?[replicas];
 
+    public override string ToString() =>
+        $"{Number} {(Batch is null ? "unknown" : "proposed")} accepted {Accepted} prepared {Prepared} learned {Learned} prepares {Prepares.Present:x} commits {Commits.Present:x}";
+
     public void Reset(SequenceNumber number)
     {
         Number = number;

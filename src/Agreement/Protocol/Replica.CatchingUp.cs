@@ -73,18 +73,18 @@ public sealed partial class Replica
         if (peer.LowWaterMark < LowWaterMark && Stable is not null)
             SendStable(message.Sender);
         var known = new SequenceNumber(Math.Max(peer.Delivered.Value, LowWaterMark.Value));
-        for (int i = 0; i < ResendNumbers && known < Delivered; i++)
-        {
-            known = known.Next;
-            SendOrder(log[known], MessageKind.Committed, new Recipients(mask, 0, null));
-        }
-
-        if (peer.View != View || known < Delivered)
-            return;
         for (int i = 0; i < ResendNumbers && known < highestActive; i++)
         {
             known = known.Next;
-            ResendVotes(log[known], mask);
+            if (!log.Holds(known))
+                return;
+            LogSlot slot = log[known];
+            if (slot.Delivered)
+                SendOrder(slot, MessageKind.Committed, new Recipients(mask, 0, null));
+
+            // The votes too: fewer than f + 1 may have delivered this number, whose statements alone prove nothing.
+            if (peer.View == View)
+                ResendVotes(slot, mask);
         }
     }
 
@@ -101,6 +101,8 @@ public sealed partial class Replica
 
         for (int i = 0; i < ResendNumbers && number <= Delivered; i++, number = number.Next)
             SendOrder(log[number], MessageKind.Order, Recipients.One(message.Sender));
+        if (Synced.Value > 0)
+            SendSynced(0, 1u << (int)message.Sender.Index);
     }
 
     /// <summary>A replica wants bodies.</summary>

@@ -142,6 +142,11 @@ public sealed partial class Replica
         }
     }
 
+    /// <summary>One line about where this replica stands, for traces.</summary>
+    public override string ToString() =>
+        $"view {View} low {LowWaterMark} delivered {Delivered} proposed {lastProposed} highest {highestActive} synced {Synced} waiting {pool.Waiting} bytes {logBytes}"
+        + (log.Holds(Delivered.Next) ? $" next: {log[Delivered.Next]}" : "");
+
     private void SendClusterState(PartyId party)
     {
         MessageWriter writer = Output.BeginMessage();

@@ -20,6 +20,9 @@ public sealed record ExecutionOptions
     /// <summary>How long the order may have a gap before it is asked for, in milliseconds.</summary>
     public int GapMilliseconds { get; init; } = 20;
 
+    /// <summary>How often agreement replicas are asked what they have on disk while replies wait for it, in milliseconds.</summary>
+    public int HeldMilliseconds { get; init; } = 150;
+
     /// <summary>How often the order's end is asked for when all is quiet, in milliseconds.</summary>
     public int QuietMilliseconds { get; init; } = 500;
 

@@ -80,9 +80,11 @@ public sealed partial class ExecutionReplica
         lastCheckpoint = number;
         WriteAnnex();
         Digest state = service.TakeCheckpoint(number, annex.Written);
-        unsigned.Add(new CheckpointState(
-            number, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annex.Written)));
+        AddUnsigned(state, annex.Written);
     }
+
+    private void AddUnsigned(in Digest state, ReadOnlySpan<byte> annexBytes) => unsigned.Add(new CheckpointState(
+        lastCheckpoint, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annexBytes)));
 
     // What a certificate covers is durable: signed only when 2f + 1 agreement replicas have everything up to it on disk.
     private void SignDurableCheckpoints()

@@ -76,7 +76,13 @@ public sealed partial class ExecutionReplica
         active = initiallyActive;
         lastCheckpoint = service.LastCheckpoint;
         if (lastCheckpoint.Value > 0)
+        {
             ReadAnnex(service.LastCheckpointAnnex);
+
+            // It may not be stable yet, and nobody else may be able to make it so.
+            AddUnsigned(service.LastCheckpointDigest, service.LastCheckpointAnnex.Span);
+        }
+
         queue.Reset(lastCheckpoint);
         durability.Executed(incarnation, lastCheckpoint, history);
     }
@@ -170,7 +176,9 @@ public sealed partial class ExecutionReplica
     public void Tick()
     {
         FlushReports(force: false);
-        long quiet = queue.IsBehind ? options.GapMilliseconds : options.QuietMilliseconds;
+        long quiet = queue.IsBehind ? options.GapMilliseconds
+            : heldReplies.Count > 0 ? options.HeldMilliseconds
+            : options.QuietMilliseconds;
         if (queue.IsBehind && gapSince == 0)
             gapSince = now;
         if (now - Math.Max(askedAt, gapSince) >= quiet)
@@ -179,6 +187,10 @@ public sealed partial class ExecutionReplica
             Execute();
         ResendCheckpoints();
     }
+
+    /// <summary>One line about where this replica stands, for traces.</summary>
+    public override string ToString() =>
+        $"executed {Executed} behind {queue.IsBehind} checkpoint {lastCheckpoint} stable {StableCheckpoint?.Number} unsigned {unsigned.Count} durable {durability.Durable} held {heldReplies.Count}";
 
     private void AskForOrders(uint mask)
     {
