@@ -6,8 +6,6 @@ namespace Agreement.Node;
 /// <summary>Listening, and the bounds on what those may use who have not proven who they are.</summary>
 public sealed partial class Endpoint
 {
-    private const int AcceptsPerTurn = 16;
-
     private static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Incoming connections that are not links yet, oldest first.</summary>
@@ -51,7 +49,8 @@ public sealed partial class Endpoint
 
     private void AcceptWaiting()
     {
-        for (int i = 0; i < AcceptsPerTurn; i++)
+        // No more than handshakes are answered: else connections whose message waits here would make room for newer ones.
+        for (int i = 0; i < Options.HandshakesPerTurn; i++)
         {
             switch (listener!.Value.Accept(Options.SilenceTimeout, out LinkSocket connection))
             {

@@ -284,9 +284,11 @@ internal sealed partial class Link
     {
         if (Outgoing)
         {
-            if (kind != FrameKind.Refusal)
-                endpoint.Establish(this);
-            return true;
+            if (kind == FrameKind.Refusal)
+                return true;
+            endpoint.Establish(this);
+            // What heard of the new link may have closed it.
+            return State == LinkState.Up;
         }
 
         if (kind != FrameKind.KeepAlive)

@@ -3,7 +3,7 @@ namespace Agreement.Node;
 /// <summary>Times and bounds of links. The defaults suit replicas on a local network and clients anywhere.</summary>
 public sealed record LinkOptions
 {
-    /// <summary>Most bytes that wait for one slow peer; what comes on top is dropped and counted.</summary>
+    /// <summary>Most bytes that wait for one slow peer; what comes on top is dropped and counted. The queue's memory is at most twice that.</summary>
     public int MaximumQueuedBytes { get; init; } = 64 << 20;
 
     /// <summary>Most bytes read from one link before the others have their turn.</summary>
@@ -12,7 +12,7 @@ public sealed record LinkOptions
     /// <summary>Most incoming connections that have not proven who they are; beyond it the oldest makes room.</summary>
     public int MaximumUnauthenticated { get; init; } = 64;
 
-    /// <summary>Handshakes answered in one turn: each costs some 0.3 ms of curve arithmetic, which links that are up must not wait for.</summary>
+    /// <summary>Connections accepted, and handshakes answered, in one turn: each costs some 0.3 ms of curve arithmetic, which links that are up must not wait for.</summary>
     public int HandshakesPerTurn { get; init; } = 2;
 
     /// <summary>How long an incoming connection may take to prove who it is.</summary>

@@ -17,6 +17,7 @@ internal readonly unsafe record struct LinkSocket(int Descriptor)
     public const int Broken = -2;
 
     private const int ListenBacklog = 128;
+    private const int DeferAcceptSeconds = 5;
 
     /// <summary>What <see cref="Accept"/> found.</summary>
     public enum Accepted
@@ -59,6 +60,8 @@ internal readonly unsafe record struct LinkSocket(int Descriptor)
             throw new AddressUnavailableException(address, "can't be listened on: " + LastErrorText());
         // A restarted node must not wait for the connections of its predecessor to be forgotten.
         socket.SetOption(Libc.LevelSocket, Libc.OptionReuseAddress, 1);
+        // Whoever dials speaks first and at once. Those who connect and say nothing never leave the kernel.
+        socket.SetOption(Libc.LevelTcp, Libc.OptionDeferAccept, DeferAcceptSeconds);
         fixed (byte* native = ToNative(address, out uint nativeBytes))
         {
             if (Libc.Bind(socket.Descriptor, native, nativeBytes) == 0 && Libc.Listen(socket.Descriptor, ListenBacklog) == 0)

@@ -60,10 +60,11 @@ public sealed class EndpointAttackTests : IDisposable
     [Fact]
     public void A_connection_that_says_too_little_times_out()
     {
-        using var mute = new RawPeer(harness, address);
+        using var terse = new RawPeer(harness, address);
+        terse.Send([1]);
         using var slow = new RawPeer(harness, address);
         slow.Send(new byte[NoiseHandshake.FirstMessageBytes - 1]);
-        mute.AssertClosed();
+        terse.AssertClosed();
         slow.AssertClosed();
         Assert.Equal(2ul, target.Counter("handshake-timeout"));
     }
@@ -72,8 +73,14 @@ public sealed class EndpointAttackTests : IDisposable
     public void Idle_strangers_do_not_keep_an_honest_party_out()
     {
         var strangers = new List<RawPeer>();
-        for (int i = 0; i < 40; i++)
+        for (int i = 0; i < 80; i++)
+        {
             strangers.Add(new RawPeer(harness, address));
+            // Half of them say a little; the others stay with the kernel.
+            if (i % 2 == 0)
+                strangers[i].Send([1]);
+        }
+
         TestEndpoint e = harness.Start(E0);
         e.Links.Dial(A0, address);
         harness.RunUntil(() => e.Links.IsConnected(A0));
