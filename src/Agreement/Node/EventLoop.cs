@@ -120,6 +120,8 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
     /// <exception cref="IOException">The descriptor can't be watched: it is closed, or a regular file.</exception>
     public void WatchWritable(int descriptor, Action? onWritable)
     {
+        if (onWritable is null && Find(descriptor) is null)
+            return;
         Watch watch = FindOrAdd(descriptor);
         watch.OnWritable = onWritable;
         Apply(watch);
