@@ -291,7 +291,7 @@ public sealed partial class Replica
         switch (kind)
         {
             case LogRecordKind.Body:
-                if (Request.TryParse(record[1..]) is not { } request)
+                if (Request.TryParse(record[1..].ToArray()) is not { } request)
                     return false;
                 pool.AddOrdered(request);
                 return true;

@@ -84,6 +84,9 @@ public sealed partial class Replica
     /// <summary>Last stable checkpoint, the low water mark h.</summary>
     public SequenceNumber LowWaterMark => log.LowWaterMark;
 
+    /// <summary>Highest number about which the log holds anything.</summary>
+    public SequenceNumber HighestLogged => highestActive > LowWaterMark ? highestActive : LowWaterMark;
+
     /// <summary>Proof of the last stable checkpoint; null before the first.</summary>
     public StableCertificate? Stable { get; private set; }
 
