@@ -141,7 +141,10 @@ public static class ClusterFactory
         Directory.CreateDirectory(layout.Folder(id));
         using var keyFile = new KeyFile(Identity.Generate(), authority.Issue(id.ToString(), host));
         keyFile.Save(layout.KeyFile(id));
-        new NodeFile(id, Path.Combine("..", Path.GetFileName(layout.ClusterFile)), "node.key", "data").Save(layout.NodeFile(id));
+        string? replica = id.Role == PartyRole.Controller
+            ? Path.GetRelativePath(layout.Folder(id), layout.NodeFile(PartyId.Execution((int)id.Index)))
+            : null;
+        new NodeFile(id, Path.Combine("..", Path.GetFileName(layout.ClusterFile)), "node.key", "data", replica).Save(layout.NodeFile(id));
         return (keyFile.Identity!.PublicKeys, KeyFile.Fingerprint(keyFile.Certificate));
     }
 

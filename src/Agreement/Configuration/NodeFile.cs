@@ -12,7 +12,8 @@ namespace Agreement.Configuration;
 /// <param name="ClusterPath">Path of the cluster file.</param>
 /// <param name="KeyPath">Path of the node's key file.</param>
 /// <param name="DataFolder">Folder for what the node keeps; made when it is missing.</param>
-public sealed record NodeFile(PartyId Id, string ClusterPath, string KeyPath, string DataFolder)
+/// <param name="ReplicaPath">Only a controller's, and always: path of the node file of the execution replica that it runs.</param>
+public sealed record NodeFile(PartyId Id, string ClusterPath, string KeyPath, string DataFolder, string? ReplicaPath = null)
 {
     /// <summary>Reads and checks a node file; paths in the result are absolute.</summary>
     /// <exception cref="ConfigurationException">It can't be read or breaks a rule.</exception>
@@ -28,7 +29,8 @@ public sealed record NodeFile(PartyId Id, string ClusterPath, string KeyPath, st
             id,
             Path.GetFullPath(root.Text("cluster"), folder),
             Path.GetFullPath(root.Text("key"), folder),
-            Path.GetFullPath(root.Text("data"), folder));
+            Path.GetFullPath(root.Text("data"), folder),
+            id.Role == PartyRole.Controller ? Path.GetFullPath(root.Text("replica"), folder) : null);
         root.End();
         return node;
     }
@@ -46,6 +48,8 @@ public sealed record NodeFile(PartyId Id, string ClusterPath, string KeyPath, st
             writer.WriteString("cluster", ClusterPath);
             writer.WriteString("key", KeyPath);
             writer.WriteString("data", DataFolder);
+            if (ReplicaPath is not null)
+                writer.WriteString("replica", ReplicaPath);
             writer.WriteEndObject();
         }
 

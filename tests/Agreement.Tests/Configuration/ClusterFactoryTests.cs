@@ -19,7 +19,8 @@ public class ClusterFactoryTests
         foreach (PartyEntry party in layout.Load().Parties)
         {
             NodeFile node = NodeFile.Load(layout.NodeFile(party.Id));
-            Assert.Equal(new NodeFile(party.Id, layout.ClusterFile, layout.KeyFile(party.Id), layout.DataFolder(party.Id)), node);
+            string? replica = party is ControllerEntry ? layout.NodeFile(PartyId.Execution((int)party.Id.Index)) : null;
+            Assert.Equal(new NodeFile(party.Id, layout.ClusterFile, layout.KeyFile(party.Id), layout.DataFolder(party.Id), replica), node);
             Assert.Equal(OwnerOnly, File.GetUnixFileMode(node.KeyPath));
             using KeyFile key = KeyFile.Load(node.KeyPath);
             Identity identity = key.RequireIdentity(node.KeyPath);
@@ -105,6 +106,7 @@ public class ClusterFactoryTests
 
     [Theory]
     [InlineData("{\"version\":1,\"id\":\"a0\",\"cluster\":\"c\",\"key\":\"k\"}", "data is missing")]
+    [InlineData("{\"version\":1,\"id\":\"h0\",\"cluster\":\"c\",\"key\":\"k\",\"data\":\"d\"}", "replica is missing")]
     [InlineData("{\"version\":1,\"id\":\"z0\",\"cluster\":\"c\",\"key\":\"k\",\"data\":\"d\"}", "id must name a party, like a0")]
     [InlineData("{\"version\":1,\"id\":\"a0\",\"cluster\":\"c\",\"key\":\"k\",\"data\":\"d\",\"more\":1}", "more is not a known field")]
     public void A_bad_node_file_is_refused(string json, string message)
