@@ -90,6 +90,22 @@ public sealed class EndpointAttackTests : IDisposable
     }
 
     [Fact]
+    public void The_connection_that_has_waited_longest_makes_room()
+    {
+        var strangers = new List<RawPeer>();
+        for (int i = 0; i < 9; i++)
+        {
+            strangers.Add(new RawPeer(harness, address));
+            strangers[i].Send([1]);
+        }
+
+        harness.RunUntil(() => target.Counter("too-many-connections") == 1);
+
+        Assert.Equal([true, false, false, false, false, false, false, false, false], strangers.Select(s => s.HasNews()));
+        strangers.ForEach(s => s.Dispose());
+    }
+
+    [Fact]
     public void An_unknown_key_is_counted_by_the_one_and_a_rejection_by_the_other()
     {
         using Identity stranger = Identity.Generate();
