@@ -17,7 +17,7 @@ public sealed class EndpointAttackTests : IDisposable
 
     public EndpointAttackTests()
     {
-        target = harness.Start(A0, Fast with { MaximumUnauthenticated = 8, HandshakeTimeout = TimeSpan.FromMilliseconds(300) });
+        target = harness.Start(A0, Fast with { MaximumUnauthenticated = 8, HandshakeTimeout = TimeSpan.FromMilliseconds(700) });
         honest = harness.Start(A1);
         address = target.Listen();
         harness.Connect(honest, target);

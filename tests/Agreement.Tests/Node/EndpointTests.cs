@@ -157,13 +157,13 @@ public sealed class EndpointTests : IDisposable
     [Fact]
     public void Idle_links_stay_up_by_keep_alive_frames()
     {
-        LinkOptions options = Fast with { SilenceTimeout = TimeSpan.FromMilliseconds(400) };
+        LinkOptions options = Fast with { SilenceTimeout = TimeSpan.FromMilliseconds(1000) };
         TestEndpoint a = harness.Start(A0, options);
         TestEndpoint b = harness.Start(A1, options);
         harness.Connect(a, b);
         long start = harness.Loop.NowMilliseconds;
 
-        harness.RunUntil(() => harness.Loop.NowMilliseconds - start > 1000);
+        harness.RunUntil(() => harness.Loop.NowMilliseconds - start > 1500);
 
         Assert.Equal(["+a1"], a.Changes);
         Assert.Equal(["+a0"], b.Changes);
