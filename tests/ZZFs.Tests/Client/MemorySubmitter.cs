@@ -52,5 +52,10 @@ internal sealed class MemorySubmitter(MemoryFileSystem files, IEventLoop? loop =
         results.ForEach(static item => item.Item1.TrySetResult(item.Item2));
     }
 
-    private OperationResult Run(Credentials caller, Operation operation) => Intercept(operation) ?? files.Execute(caller, operation);
+    private OperationResult Run(Credentials caller, Operation operation)
+    {
+        // Two mounts of the same files have a loop each.
+        lock (files)
+            return Intercept(operation) ?? files.Execute(caller, operation);
+    }
 }

@@ -21,6 +21,7 @@ internal sealed class MountedVolume : IAsyncDisposable
     private MountedVolume(string directory, MemoryFileSystem files)
     {
         Directory = directory;
+        Files = files;
         Submitter = new MemorySubmitter(files, loop);
         thread = new Thread(() =>
         {
@@ -31,6 +32,8 @@ internal sealed class MountedVolume : IAsyncDisposable
     }
 
     public string Directory { get; }
+
+    public MemoryFileSystem Files { get; }
 
     public MemorySubmitter Submitter { get; }
 

@@ -133,7 +133,7 @@ public sealed partial class ClientFileSystem
     /// set-group-ID, which must not survive it.
     /// </summary>
     private bool WritesThrough(OpenFile file) => file.Uncached || file.Synchronous
-        || (attributeCache.Peek(file.Node.Id) is Attributes attributes && (attributes.Mode & 0xC00) != 0);
+        || (attributeCache.Peek(file.Node.Id) is Attributes attributes && (attributes.Mode & SetIdBits) != 0);
 
     private void FetchAhead(OpenFile file)
     {

@@ -14,6 +14,9 @@ namespace ZZFs.Client.FileSystem;
 /// </remarks>
 public sealed partial class ClientFileSystem
 {
+    /// <summary>Set-user-ID and set-group-ID.</summary>
+    private const ushort SetIdBits = 0xC00;
+
     private readonly IOperationSubmitter submitter;
     private readonly IEventLoop loop;
     private readonly IKernelCache kernel;
@@ -161,6 +164,9 @@ public sealed partial class ClientFileSystem
     {
         bool known = OutcomeKnown(result.Error);
         Attributes? after = result.Attributes;
+        // The kernel leaves it to us to take these bits away, and would go on to show them.
+        if (after is not null && attributeCache.Peek(node.Id) is Attributes before && (before.Mode & ~after.Mode & SetIdBits) != 0)
+            kernel.ForgetAttributes(node.NodeId);
         if (after is not null)
             attributeCache.Put(node.Id, after, asOf);
         else if (!known)
