@@ -164,33 +164,38 @@ public sealed partial class ClientFileSystem
         int filled = 0;
         while (true)
         {
-            Outcome<ReadOnlyMemory<byte>> piece = await ReadPieceAsync(file, offset + (ulong)filled, (int)count - filled, cancellation);
+            int wanted = (int)count - filled;
+            (Outcome<ReadOnlyMemory<byte>> piece, bool last) = await ReadPieceAsync(file, offset + (ulong)filled, wanted, cancellation);
             if (piece.Error != Errno.None)
                 return piece;
-            if (gathered is null && (piece.Value.Length == (int)count || piece.Value.IsEmpty))
+            if (gathered is null && (last || piece.Value.Length == wanted))
                 return piece;
             gathered ??= new byte[count];
             piece.Value.Span.CopyTo(gathered.AsSpan(filled));
             filled += piece.Value.Length;
-            if (piece.Value.IsEmpty || filled == (int)count)
+            if (last || filled == (int)count)
                 return (ReadOnlyMemory<byte>)gathered.AsMemory(0, filled);
         }
     }
 
-    /// <summary>Reads what one fetched range holds of a range, or asks the cluster; empty at the end of the file.</summary>
-    private async ValueTask<Outcome<ReadOnlyMemory<byte>>> ReadPieceAsync(
+    /// <summary>
+    /// Reads what one fetched range holds of a range, or asks the cluster. Last: nothing follows what was returned, since
+    /// it is all that was asked for or the file ends there.
+    /// </summary>
+    private async ValueTask<(Outcome<ReadOnlyMemory<byte>> Piece, bool Last)> ReadPieceAsync(
         OpenFile file, ulong offset, int count, CancellationToken cancellation)
     {
         if (file.ReadAhead.Find(offset) is not FetchedRange range)
-            return await FetchAsync(file, offset, (uint)count, cancellation);
+            return (await FetchAsync(file, offset, (uint)count, cancellation), true);
         Outcome<ReadOnlyMemory<byte>> fetched = await range.Bytes.WaitAsync(cancellation);
         if (fetched.Error != Errno.None)
         {
             file.ReadAhead.Remove(range);
-            return fetched;
+            return (fetched, true);
         }
 
         int start = (int)Math.Min(offset - range.Offset, (ulong)fetched.Value.Length);
-        return fetched.Value.Slice(start, Math.Min(count, fetched.Value.Length - start));
+        int length = Math.Min(count, fetched.Value.Length - start);
+        return (fetched.Value.Slice(start, length), fetched.Value.Length < range.Length);
     }
 }

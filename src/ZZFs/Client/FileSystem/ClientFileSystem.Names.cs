@@ -242,10 +242,14 @@ public sealed partial class ClientFileSystem
 
     private void OnLastNameGone(ObjectId id, bool kept)
     {
-        contentCache.Remove(id);
         if (nodes.Find(id) is { Opens: > 0 } node)
+        {
             node.Orphan = kept;
-        else if (kept)
+            return;
+        }
+
+        contentCache.Remove(id);
+        if (kept)
             InBackground(SubmitAsync(Credentials.Superuser, new ReleaseOrphan(id), CancellationToken.None).AsTask());
     }
 }
