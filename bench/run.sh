@@ -85,8 +85,8 @@ measure() {
     for target in $order; do
       # What an earlier run left dirty is not to be written back during this one.
       sync
-      # Exit code 3 says that bytes were wrong: that is a result, and the summary's last line tells it.
-      "$zzfs" bench "$benchmark" --at "$work/$target" --json "$@" >"$raw/$benchmark-$target-$round.json" || [ $? -eq 3 ]
+      # Exit code 6 says that bytes were wrong: that is a result, and the summary's last line tells it.
+      "$zzfs" bench "$benchmark" --at "$work/$target" --json "$@" >"$raw/$benchmark-$target-$round.json" || [ $? -eq 6 ]
       echo "$benchmark round $round $target: $(field seconds "$raw/$benchmark-$target-$round.json") s"
     done
   done
@@ -138,7 +138,7 @@ if has zzfs; then
     before=$(cpu_seconds "$process")
     from=$(date +%s)
     while [ $(($(date +%s) - from)) -lt "$minute" ]; do
-      "$zzfs" bench postmark --at "$work/zzfs" --json >"$raw/postmark-while-watching.json" || [ $? -eq 3 ]
+      "$zzfs" bench postmark --at "$work/zzfs" --json >"$raw/postmark-while-watching.json" || [ $? -eq 6 ]
     done
     sleeper="$node used $(awk -v a="$before" -v b="$(cpu_seconds "$process")" 'BEGIN { print b - a }') s of CPU in $(($(date +%s) - from)) s of PostMark."
     printf '%s\n' "$sleeper" >"$raw/sleeper.txt"

@@ -5,6 +5,8 @@ namespace Mounted;
 /// <summary>What <c>zzfs status --json</c> prints.</summary>
 internal sealed class ClusterStatus(JsonElement root)
 {
+    private static readonly string[] Rejections = ["handshake-malformed", "handshake-timeout", "bad-frame", "oversized-frame", "failed-handshake"];
+
     public JsonElement Root => root;
 
     public int F => root.GetProperty("f").GetInt32();
@@ -33,9 +35,8 @@ internal sealed class ClusterStatus(JsonElement root)
 
     public static ulong Executed(JsonElement node) => node.GetProperty("executed").GetUInt64();
 
-    /// <summary>All counters of all nodes together.</summary>
-    public ulong Counted => Agreement.Concat(Execution)
-        .Where(node => node.TryGetProperty("counters", out var counters) && counters.ValueKind == JsonValueKind.Object)
-        .SelectMany(node => node.GetProperty("counters").EnumerateObject())
+    /// <summary>Connections that a node turned away because what they sent was not what a party sends.</summary>
+    public static ulong Rejected(JsonElement node) => node.GetProperty("counters").EnumerateObject()
+        .Where(counter => Rejections.Any(name => counter.Name.EndsWith(name, StringComparison.Ordinal)))
         .Aggregate(0UL, (sum, counter) => sum + counter.Value.GetUInt64());
 }

@@ -28,7 +28,14 @@ public sealed class HostileBytesTests
             }
         }
 
-        await Eventually.Holds(() => cluster.Status().Counted > before.Counted, TimeSpan.FromSeconds(30), "status counts rejections");
+        var awake = before.Agreement.Concat(before.Execution).Where(node => !asleep.Contains(ClusterStatus.Id(node)));
+        foreach (var node in awake)
+        {
+            var id = ClusterStatus.Id(node);
+            await Eventually.Holds(
+                () => ClusterStatus.Rejected(cluster.Status().Node(id)) > ClusterStatus.Rejected(node), TimeSpan.FromSeconds(30), $"{id} counts rejections");
+        }
+
         Cluster.Zzfs("bench", "postmark", "--at", mount, "--transactions", "300").Succeeded();
         var after = cluster.Status();
         Assert.All(after.Agreement.Concat(after.Execution), node => Assert.True(ClusterStatus.Up(node)));

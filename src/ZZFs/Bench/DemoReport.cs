@@ -22,9 +22,9 @@ public static class DemoReport
                 ? string.Create(CultureInfo.InvariantCulture, $"{now - then:f2} s")
                 : Unknown;
             var memory = replica.MemoryBytes is { } bytes ? BenchReport.Bytes(bytes) : Unknown;
+            var executed = replica.Executed?.ToString(CultureInfo.InvariantCulture) ?? Unknown;
             var checkpoint = replica.Checkpoint?.ToString(CultureInfo.InvariantCulture) ?? Unknown;
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{replica.Id,-8} {replica.Role,-11} {replica.Executed,10} {checkpoint,11} {memory,11} {cpu,10}"));
+            output.WriteLine($"{replica.Id,-8} {replica.Role,-11} {executed,10} {checkpoint,11} {memory,11} {cpu,10}");
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace ZZFs.Bench;
 
-/// <summary>Reads what <c>zzfs status --json</c> prints.</summary>
+/// <summary>Reads what <c>zzfs status --json</c> prints. Numbers that are null or absent there are not known.</summary>
 public static class DemoStatus
 {
     /// <summary>Reads the replicas of both kinds.</summary>
@@ -14,26 +14,18 @@ public static class DemoStatus
     {
         using var json = JsonDocument.Parse(text);
         var replicas = new List<DemoReplica>();
-        var agreement = json.RootElement.GetProperty("agreement");
-        var primary = json.RootElement.GetProperty("view").GetUInt64() % (ulong)Math.Max(1, agreement.GetArrayLength());
-        foreach (var node in agreement.EnumerateArray())
+        foreach (var kind in new[] { "agreement", "execution" })
         {
-            var role = (ulong)replicas.Count == primary ? "primary" : "backup";
-            replicas.Add(Replica(node, role));
-        }
-
-        foreach (var node in json.RootElement.GetProperty("execution").EnumerateArray())
-        {
-            replicas.Add(Replica(node, node.GetProperty("role").GetString() ?? ""));
+            replicas.AddRange(json.RootElement.GetProperty(kind).EnumerateArray().Select(Replica));
         }
 
         return replicas;
     }
 
-    private static DemoReplica Replica(JsonElement node, string role) => new(
+    private static DemoReplica Replica(JsonElement node) => new(
         node.GetProperty("id").GetString() ?? "",
-        node.GetProperty("up").GetBoolean() ? role : "down",
-        node.GetProperty("executed").GetUInt64(),
+        (node.GetProperty("up").GetBoolean() ? node.GetProperty("role").GetString() : null) ?? "down",
+        Number(node, "executed") is { } executed ? executed.GetUInt64() : null,
         Number(node, "checkpoint") is { } checkpoint ? checkpoint.GetUInt64() : null,
         Number(node, "memoryBytes") is { } memory ? memory.GetInt64() : null,
         Number(node, "cpuSeconds") is { } cpu ? cpu.GetDouble() : null);

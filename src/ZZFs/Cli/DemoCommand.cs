@@ -8,7 +8,7 @@ public static class DemoCommand
 {
     private const int Success = 0;
     private const int Failure = 1;
-    private const int WrongBytes = 3;
+    private const int WrongBytes = 6;
     private const int Interrupted = 130;
 
     /// <summary>Describes the command.</summary>

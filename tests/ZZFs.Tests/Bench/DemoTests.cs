@@ -95,18 +95,20 @@ public sealed class DemoTests : IDisposable
     {
         const string Json = """
             {"f":1,"view":5,"epoch":0,
-             "agreement":[{"id":"a0","up":true,"view":5,"executed":7},{"id":"a1","up":true,"view":5,"executed":7,"memoryBytes":1000,"cpuSeconds":1.5},
-                          {"id":"a2","up":true,"view":5,"executed":7},{"id":"a3","up":false,"view":0,"executed":0}],
-             "execution":[{"id":"e0","up":true,"role":"active","executed":7,"checkpoint":4,"root":"","complete":true,"store":"embedded"}]}
+             "agreement":[{"id":"a0","up":true,"role":"backup","view":5,"executed":7,"checkpoint":4},
+                          {"id":"a1","up":true,"role":"primary","view":5,"executed":7,"memoryBytes":1000,"cpuSeconds":1.5},
+                          {"id":"a2","up":false,"role":null,"view":null,"executed":null,"cpuSeconds":null}],
+             "execution":[{"id":"e0","up":true,"role":"active","executed":7,"checkpoint":4,"root":"","complete":true,"store":"embedded"},
+                          {"id":"e2","up":true,"role":"asleep","executed":null,"checkpoint":null,"complete":null}]}
             """;
 
         Assert.Equal(
             [
-                new DemoReplica("a0", "backup", 7, null, null, null),
+                new DemoReplica("a0", "backup", 7, 4, null, null),
                 new DemoReplica("a1", "primary", 7, null, 1000, 1.5),
-                new DemoReplica("a2", "backup", 7, null, null, null),
-                new DemoReplica("a3", "down", 0, null, null, null),
+                new DemoReplica("a2", "down", null, null, null, null),
                 new DemoReplica("e0", "active", 7, 4, null, null),
+                new DemoReplica("e2", "asleep", null, null, null, null),
             ],
             DemoStatus.Parse(Json));
     }
