@@ -6,23 +6,11 @@ namespace ZZFs.Bench;
 /// A demo's cluster made with this program's own commands, each in a process of its own, exactly as a user gives them:
 /// <c>init</c>, <c>up</c>, <c>mount</c>, <c>status</c>, <c>umount</c>, <c>down</c>.
 /// </summary>
-public sealed class ProgramCluster : IDemoCluster
+/// <param name="parent">Directory in which a temporary folder for the cluster is made.</param>
+/// <param name="command">Makes the command line that runs this program with some arguments.</param>
+public sealed class ProgramCluster(string parent, Func<string[], string[]> command) : IDemoCluster
 {
-    private readonly string _parent;
-    private readonly string _program;
-    private readonly string[] _prefix;
     private string? _folder;
-
-    /// <summary>Prepares; nothing is made yet.</summary>
-    /// <param name="parent">Directory in which a temporary folder for the cluster is made.</param>
-    public ProgramCluster(string parent)
-    {
-        _parent = parent;
-        _program = Environment.ProcessPath ?? throw new BenchException("This program's own path is unknown, so it can't run its other commands.");
-
-        // Not compiled ahead of time it may run inside the dotnet program, which then needs to be told which one.
-        _prefix = Path.GetFileName(_program) == "dotnet" ? [Path.GetFullPath(Environment.GetCommandLineArgs()[0])] : [];
-    }
 
     private string ClusterDirectory => Path.Combine(Folder, "cluster");
 
@@ -36,7 +24,7 @@ public sealed class ProgramCluster : IDemoCluster
         var files = new LinuxFileSystem();
         for (var attempt = 0; _folder is null; attempt++)
         {
-            var folder = Path.Combine(Path.GetFullPath(_parent), $"zzfs-demo-{Environment.ProcessId}-{attempt}");
+            var folder = Path.Combine(Path.GetFullPath(parent), $"zzfs-demo-{Environment.ProcessId}-{attempt}");
             _folder = files.TryMakeDirectory(folder) ? folder : null;
         }
 
@@ -129,7 +117,8 @@ public sealed class ProgramCluster : IDemoCluster
     // Not cancelled: a command that is killed half way would leave nodes that nobody knows of. Each ends by itself within a bound.
     private string Zzfs(params string[] arguments)
     {
-        var outcome = ToolRunner.Run(_program, [.. _prefix, .. arguments], "/", CancellationToken.None);
+        var words = command(arguments);
+        var outcome = ToolRunner.Run(words[0], words[1..], "/", CancellationToken.None);
         if (outcome.ExitCode != 0)
         {
             var reason = outcome.LastLine.StartsWith("zzfs: ", StringComparison.Ordinal) ? outcome.LastLine[6..] : outcome.LastLine;

@@ -6,11 +6,6 @@ namespace ZZFs.Cli;
 /// <summary><c>zzfs bench</c>: measures any directory, a mount or not, with PostMark or Andrew.</summary>
 public static class BenchCommand
 {
-    private const int Success = 0;
-    private const int Failure = 1;
-    private const int WrongBytes = 6;
-    private const int Interrupted = 130;
-
     /// <summary>Describes the command.</summary>
     public static Command Create() => new("bench", "Measure a directory, on any file system, with every byte checked.")
     {
@@ -32,7 +27,7 @@ public static class BenchCommand
         var createBias = Number("--create-bias", "Creates in ten of creates and deletes; -1 for neither.", defaults.CreateBias);
         var command = new Command(
             "postmark",
-            "PostMark 1.5: small short-lived files, as of a mail server. Example: zzfs bench postmark --at /mnt/zz --transactions 5000 --json")
+            "PostMark 1.5: small short-lived files, as of a mail server.\n\nExample: zzfs bench postmark --at /mnt/zz --transactions 5000 --json")
         {
             common.At, files, transactions, minimum, maximum, seed, subdirectories, readBias, createBias, common.Json, common.Keep,
         };
@@ -49,6 +44,11 @@ public static class BenchCommand
                 ReadBias = parsed.GetValue(readBias),
                 CreateBias = parsed.GetValue(createBias),
             };
+            if (options.Problem is { } problem)
+            {
+                throw new CommandException(ExitCode.Usage, problem);
+            }
+
             var result = PostMark.Run(parsed.GetRequiredValue(common.At), options, new LinuxFileSystem(), parsed.GetValue(common.Keep), token);
             return (result.Verified, parsed.GetValue(common.Json) ? BenchJson.Text(result) + "\n" : BenchReport.Text(result));
         }));
@@ -64,7 +64,7 @@ public static class BenchCommand
         var requireCompiler = new Option<bool>("--require-compiler") { Description = "Fail rather than leave the Make phase out when there is no C compiler." };
         var command = new Command(
             "andrew",
-            "The Andrew benchmark: make directories, copy, scan, read and build a source tree. Example: zzfs bench andrew --at /mnt/zz --json")
+            "The Andrew benchmark: make directories, copy, scan, read and build a source tree.\n\nExample: zzfs bench andrew --at /mnt/zz --json")
         {
             common.At, tree, seed, requireCompiler, common.Json, common.Keep,
         };
@@ -92,17 +92,15 @@ public static class BenchCommand
         {
             var (verified, report) = run(interruption.Token);
             parsed.InvocationConfiguration.Output.Write(report);
-            return verified ? Success : WrongBytes;
+            return verified ? ExitCode.Success : ExitCode.WrongBytes;
         }
         catch (BenchException failure)
         {
-            parsed.InvocationConfiguration.Error.WriteLine($"zzfs: {failure.Message}");
-            return Failure;
+            throw new CommandException(ExitCode.Failed, failure.Message, failure);
         }
         catch (OperationCanceledException)
         {
-            parsed.InvocationConfiguration.Error.WriteLine("zzfs: interrupted; what the benchmark had made is removed.");
-            return Interrupted;
+            throw new CommandException(ExitCode.Interrupted, "interrupted; what the benchmark had made is removed");
         }
     }
 

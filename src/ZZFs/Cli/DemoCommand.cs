@@ -6,11 +6,6 @@ namespace ZZFs.Cli;
 /// <summary><c>zzfs demo</c>: a cluster, a mount, two benchmarks with every byte checked, and everything gone again.</summary>
 public static class DemoCommand
 {
-    private const int Success = 0;
-    private const int Failure = 1;
-    private const int WrongBytes = 6;
-    private const int Interrupted = 130;
-
     /// <summary>Describes the command.</summary>
     public static Command Create()
     {
@@ -24,7 +19,7 @@ public static class DemoCommand
             Description = "PostMark transactions.",
             DefaultValueFactory = _ => new PostMarkOptions().Transactions,
         };
-        var command = new Command("demo", "Make a cluster, mount it, run Andrew and PostMark on it, report, and take it down. Example: sudo zzfs demo")
+        var command = new Command("demo", "Make a cluster, mount it, run Andrew and PostMark on it, report, and take it down.\n\nExample: sudo zzfs demo")
         {
             at, transactions,
         };
@@ -35,20 +30,18 @@ public static class DemoCommand
     private static int Run(ParseResult parsed, string parent, PostMarkOptions postMark)
     {
         var (output, errors) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
-        var problem = postMark.Problem ?? (Directory.Exists(parent) ? null : $"{parent} is not a directory; name an existing one with --at.");
-        if (problem is not null)
+        if ((postMark.Problem ?? (Directory.Exists(parent) ? null : $"{parent} is not a directory; name an existing one with --at.")) is { } problem)
         {
-            errors.WriteLine($"zzfs: {problem}");
-            return Failure;
+            throw new CommandException(ExitCode.Usage, problem);
         }
 
         using var interruption = new Interruption();
-        return new Demo(new ProgramCluster(parent), DemoPrerequisites.OfThisMachine(), postMark, output, errors).Run(interruption.Token) switch
+        return new Demo(new ProgramCluster(parent, arguments => SelfProgram.Command(arguments)), DemoPrerequisites.OfThisMachine(), postMark, output, errors).Run(interruption.Token) switch
         {
-            DemoOutcome.Verified => Success,
-            DemoOutcome.WrongBytes => WrongBytes,
-            DemoOutcome.Interrupted => Interrupted,
-            _ => Failure,
+            DemoOutcome.Verified => ExitCode.Success,
+            DemoOutcome.WrongBytes => ExitCode.WrongBytes,
+            DemoOutcome.Interrupted => ExitCode.Interrupted,
+            _ => ExitCode.Failed,
         };
     }
 }
