@@ -25,9 +25,10 @@ public static class BenchCommand
         var subdirectories = Number("--subdirectories", "Directories to spread the files over.", defaults.Subdirectories);
         var readBias = Number("--read-bias", "Reads in ten of reads and appends; -1 for neither.", defaults.ReadBias);
         var createBias = Number("--create-bias", "Creates in ten of creates and deletes; -1 for neither.", defaults.CreateBias);
-        var command = new Command(
+        var command = new ExampleCommand(
             "postmark",
-            "PostMark 1.5: small short-lived files, as of a mail server.\n\nExample: zzfs bench postmark --at /mnt/zz --transactions 5000 --json")
+            "PostMark 1.5: small short-lived files, as of a mail server.",
+            "zzfs bench postmark --at /mnt --transactions 5000 --json")
         {
             common.At, files, transactions, minimum, maximum, seed, subdirectories, readBias, createBias, common.Json, common.Keep,
         };
@@ -62,9 +63,10 @@ public static class BenchCommand
         var tree = new Option<string?>("--tree") { Description = "Source tree to copy and build instead of a generated one." };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the generated tree.", DefaultValueFactory = _ => defaults.Seed };
         var requireCompiler = new Option<bool>("--require-compiler") { Description = "Fail rather than leave the Make phase out when there is no C compiler." };
-        var command = new Command(
+        var command = new ExampleCommand(
             "andrew",
-            "The Andrew benchmark: make directories, copy, scan, read and build a source tree.\n\nExample: zzfs bench andrew --at /mnt/zz --json")
+            "The Andrew benchmark: make directories, copy, scan, read and build a source tree.",
+            "zzfs bench andrew --at /mnt --json")
         {
             common.At, tree, seed, requireCompiler, common.Json, common.Keep,
         };

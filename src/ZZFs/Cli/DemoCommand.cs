@@ -19,7 +19,7 @@ public static class DemoCommand
             Description = "PostMark transactions.",
             DefaultValueFactory = _ => new PostMarkOptions().Transactions,
         };
-        var command = new Command("demo", "Make a cluster, mount it, run Andrew and PostMark on it, report, and take it down.\n\nExample: sudo zzfs demo")
+        var command = new ExampleCommand("demo", "Make a cluster, mount it, run Andrew and PostMark on it, report, and take it down.", "sudo zzfs demo")
         {
             at, transactions,
         };
