@@ -9,7 +9,7 @@ namespace Mounted;
 /// </summary>
 internal sealed class Cluster : IDisposable
 {
-    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(45);
 
     private readonly List<string> _mounts = [];
     private readonly EventHandler _onExit;
@@ -137,19 +137,21 @@ internal sealed class Cluster : IDisposable
         AppDomain.CurrentDomain.ProcessExit -= _onExit;
         foreach (var point in _mounts.Where(IsMounted))
         {
-            // Lazily if it must be: a mount whose cluster is broken must not survive the test.
-            if (Tool.Run(Program, ["umount", point], bound: StopBound).ExitCode != 0)
-            {
-                Tool.Run("umount", ["-l", point], bound: StopBound);
-            }
+            Tool.TryRun(Program, ["umount", point], StopBound);
         }
 
         if (File.Exists(Path.Combine(ClusterDirectory, "cluster.json")))
         {
-            Tool.Run(Program, ["down", ClusterDirectory], bound: StopBound);
+            Tool.TryRun(Program, ["down", ClusterDirectory], StopBound);
         }
 
+        // What is left after that is what a test is about to complain of; it must not outlive it.
         ClusterProcesses.KillAll(Folder);
+        foreach (var point in _mounts.Where(IsMounted))
+        {
+            Tool.TryRun("umount", ["-l", point], StopBound);
+        }
+
         Tool.Run("rm", ["-rf", "--one-file-system", Folder]).Succeeded();
     }
 

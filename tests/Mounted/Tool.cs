@@ -82,6 +82,13 @@ internal sealed class Tool : IDisposable
         return tool.Wait(bound);
     }
 
+    /// <summary>Runs a program for cleaning up: neither its failure nor its hanging keeps the rest from being cleaned up.</summary>
+    public static void TryRun(string program, string[] arguments, TimeSpan bound)
+    {
+        using var tool = Start(program, arguments);
+        tool._process.WaitForExit(bound);
+    }
+
     /// <summary>Runs a shell script that stops at its first failure; <paramref name="arguments"/> are its $1, $2 and so on.</summary>
     public static Outcome Shell(string script, string? directory = null, string[]? arguments = null, TimeSpan? bound = null) =>
         Run("sh", ["-euc", script, "sh", .. arguments ?? []], directory, null, bound);

@@ -37,9 +37,21 @@ public sealed class Andrew
     /// <exception cref="BenchException">A call failed, the tree is unusable, or a compiler is required and missing.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static AndrewResult Run(
-        string directory, AndrewOptions options, IBenchFileSystem files, bool keep, CancellationToken cancellation)
+        string directory, AndrewOptions options, IBenchFileSystem files, bool keep, CancellationToken cancellation) =>
+        Run(directory, options, files, AndrewMaker.Find(), keep, cancellation);
+
+    /// <summary>The same with a compiler that the caller chooses, or none.</summary>
+    /// <param name="directory">An existing directory on the file system to measure.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="files">The calls to measure.</param>
+    /// <param name="maker">Builds the copy; null leaves the Make phase out.</param>
+    /// <param name="keep">Whether the directory of its own stays.</param>
+    /// <param name="cancellation">Ends the run early; cleaning up still happens.</param>
+    /// <exception cref="BenchException">A call failed, the tree is unusable, or a compiler is required and missing.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static AndrewResult Run(
+        string directory, AndrewOptions options, IBenchFileSystem files, AndrewMaker? maker, bool keep, CancellationToken cancellation)
     {
-        var maker = AndrewMaker.Find();
         if (maker is null && options.RequireCompiler)
         {
             throw new BenchException("There is no C compiler (cc) on PATH; install gcc or leave --require-compiler out.");

@@ -28,7 +28,8 @@ public sealed class AndrewTests : IDisposable
     [Fact]
     public void The_generated_tree_is_copied_built_and_verified()
     {
-        var result = Run(new AndrewOptions { RequireCompiler = true }, new LinuxFileSystem());
+        var result = Andrew.Run(
+            _directory.FullPath, new AndrewOptions { RequireCompiler = true }, new LinuxFileSystem(), false, CancellationToken.None);
 
         Assert.True(result.Verified, result.FirstMismatch);
         Assert.NotNull(result.Phases.Make);
@@ -126,16 +127,39 @@ public sealed class AndrewTests : IDisposable
     }
 
     [Fact]
-    public void A_make_that_was_skipped_is_null_in_json_and_said_in_the_report()
+    public void Without_a_compiler_make_is_left_out_said_in_the_report_and_null_in_json()
     {
         var result = Run(new AndrewOptions(), new LinuxFileSystem());
-        result = result with { Phases = result.Phases with { Make = null } };
 
+        Assert.True(result.Verified);
+        Assert.Equal(result.Seconds, result.Phases.MakeDir + result.Phases.Copy + result.Phases.ScanDir + result.Phases.ReadAll, 9);
+        Assert.Contains("skipped: there is no C compiler", BenchReport.Text(result), StringComparison.Ordinal);
         using var json = JsonDocument.Parse(BenchJson.Text(result));
         Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("phases").GetProperty("make").ValueKind);
-        Assert.Contains("skipped: there is no C compiler", BenchReport.Text(result), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_required_compiler_that_is_missing_is_said_in_one_sentence()
+    {
+        var failure = Assert.Throws<BenchException>(() => Run(new AndrewOptions { RequireCompiler = true }, new LinuxFileSystem()));
+
+        Assert.Contains("install gcc", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_build_that_fails_is_a_finding()
+    {
+        using var tree = new TemporaryDirectory();
+        File.WriteAllText(Path.Combine(tree.FullPath, "broken.c"), "int broken(void) { return }\n");
+
+        var result = Andrew.Run(
+            _directory.FullPath, new AndrewOptions { Tree = tree.FullPath }, new LinuxFileSystem(), false, CancellationToken.None);
+
+        Assert.False(result.Verified);
+        Assert.StartsWith("cc failed", result.FirstMismatch, StringComparison.Ordinal);
+    }
+
+    // Without Make, which takes long and says nothing about the other phases.
     private AndrewResult Run(AndrewOptions options, IBenchFileSystem files) =>
-        Andrew.Run(_directory.FullPath, options, files, false, CancellationToken.None);
+        Andrew.Run(_directory.FullPath, options, files, null, false, CancellationToken.None);
 }
