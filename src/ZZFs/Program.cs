@@ -29,6 +29,8 @@ public static class Program
         MountCommand.Create(parts),
         UmountCommand.Create(),
         NodeCommand.Create(parts),
+        BenchCommand.Create(),
+        DemoCommand.Create(),
         VersionCommand.Create(),
     };
 }
