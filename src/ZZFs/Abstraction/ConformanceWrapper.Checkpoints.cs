@@ -32,7 +32,8 @@ public sealed partial class ConformanceWrapper
         store.Commit();
         LastCheckpoint = number;
         LastCheckpointAnnex = annex.ToArray();
-        return StateDigest.OfState(arrayDigest, limits);
+        LastCheckpointDigest = StateDigest.OfState(arrayDigest, limits);
+        return LastCheckpointDigest;
     }
 
     /// <inheritdoc/>
@@ -56,6 +57,7 @@ public sealed partial class ConformanceWrapper
         LastCheckpointAnnex = reader.ReadBytes(MaximumAnnexBytes);
         if (header is not null && !reader.Complete)
             throw new StoreDamagedException("the store is damaged: its header can't be read");
+        LastCheckpointDigest = header is null ? default : StateDigest.OfState(arrayDigest, limits);
         objects = new ObjectTable(store, limits, usedBytes);
         content = new FileContent(store);
         locks = new LockTable(limits.TotalLocks);

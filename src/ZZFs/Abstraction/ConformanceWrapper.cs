@@ -56,6 +56,9 @@ public sealed partial class ConformanceWrapper : IFileService
     /// <inheritdoc/>
     public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
 
+    /// <inheritdoc/>
+    public Digest LastCheckpointDigest { get; private set; }
+
     private Timestamp Now => context.Now;
 
     /// <inheritdoc/>
