@@ -62,7 +62,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         replica.OnLogSynced(replica.Output.RecordCount);
         replica.Output.Clear();
         status = Describe();
-        syncer = new LogSyncer(loop, log, () => replica.Output.RecordCount, OnSynced);
+        syncer = new LogSyncer(loop, log, OnSynced);
         endpoint = new Endpoint(loop, self, identity, keys, cluster.Volume.ToBytes(), this, null, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
         endpoint.Listen(cluster.AddressOf(self)!);
 

@@ -78,6 +78,10 @@ internal sealed class LogSegment : IDisposable
         Length += frames.Length;
     }
 
+    /// <summary>Puts it on disk before it returns.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public void Sync() => new LogSync([Handle], folder: null).Sync();
+
     public void Delete()
     {
         Dispose();

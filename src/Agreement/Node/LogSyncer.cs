@@ -8,24 +8,22 @@ internal sealed class LogSyncer : IDisposable
 {
     private readonly IEventLoop loop;
     private readonly WriteAheadLog log;
-    private readonly Func<ulong> recordCount;
     private readonly Action<ulong> synced;
     private readonly SemaphoreSlim wake = new(0);
     private readonly Thread thread;
     private LogSync? work;
+    private bool underWay;
+    private ulong upTo;
     private bool again;
-    private volatile bool stopping;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="loop">The node's loop.</param>
     /// <param name="log">What to sync.</param>
-    /// <param name="recordCount">Records appended so far.</param>
-    /// <param name="synced">Called with the count that is on disk.</param>
-    public LogSyncer(IEventLoop loop, WriteAheadLog log, Func<ulong> recordCount, Action<ulong> synced)
+    /// <param name="synced">Called with the count of appended records that is on disk.</param>
+    public LogSyncer(IEventLoop loop, WriteAheadLog log, Action<ulong> synced)
     {
         this.loop = loop;
         this.log = log;
-        this.recordCount = recordCount;
         this.synced = synced;
         thread = new Thread(Work, maxStackSize: 128 << 10) { IsBackground = true, Name = "log sync" };
         thread.Start();
@@ -34,7 +32,7 @@ internal sealed class LogSyncer : IDisposable
     /// <summary>Has everything appended so far synced.</summary>
     public void Request()
     {
-        if (work is not null)
+        if (underWay)
         {
             again = true;
             return;
@@ -42,7 +40,10 @@ internal sealed class LogSyncer : IDisposable
 
         if (!log.HasUnsynced)
             return;
-        upTo = recordCount();
+        underWay = true;
+
+        // Not what the core counts: records of the turn that is under way are not in any file yet.
+        upTo = log.AppendedRecords;
         work = log.TakeUnsynced();
         wake.Release();
     }
@@ -50,24 +51,22 @@ internal sealed class LogSyncer : IDisposable
     /// <summary>Waits for the sync under way, and ends the thread.</summary>
     public void Dispose()
     {
-        stopping = true;
         wake.Release();
         thread.Join();
         wake.Dispose();
     }
 
-    private ulong upTo;
-
+    // A wake-up with nothing to do is the end.
     private void Work()
     {
         while (true)
         {
             wake.Wait();
-            if (stopping)
+            if (Interlocked.Exchange(ref work, null) is not { } sync)
                 return;
             try
             {
-                work!.Sync();
+                sync.Sync();
                 loop.Post(Done);
             }
             catch (IOException error)
@@ -82,7 +81,7 @@ internal sealed class LogSyncer : IDisposable
     private void Done()
     {
         ulong done = upTo;
-        work = null;
+        underWay = false;
         if (again)
         {
             again = false;

@@ -21,7 +21,6 @@ public sealed class WriteAheadLog : IDisposable
     private readonly List<LogSegment> segments = [];
     private readonly List<LogSegment> unsynced = [];
     private readonly MessageWriter frames = new(64 << 10);
-    private bool folderUnsynced;
 
     private WriteAheadLog(string folder, Func<IReadOnlyList<byte[]>> head)
     {
@@ -31,6 +30,15 @@ public sealed class WriteAheadLog : IDisposable
 
     /// <summary>Whether something was appended that is not known to be on disk.</summary>
     public bool HasUnsynced => unsynced.Count > 0;
+
+    /// <summary>How many files have to be synced for that.</summary>
+    internal int UnsyncedFiles => unsynced.Count;
+
+    /// <summary>
+    /// Records appended since the log was opened, in the count of <see cref="Output.RecordCount"/>. The core may be ahead:
+    /// what a turn brought is appended at its end.
+    /// </summary>
+    public ulong AppendedRecords { get; private set; }
 
     /// <summary>Bytes of all segments.</summary>
     public long Bytes => segments.Sum(segment => segment.Length);
@@ -44,22 +52,18 @@ public sealed class WriteAheadLog : IDisposable
     public static WriteAheadLog Open(string folder, Replica replica)
     {
         var log = new WriteAheadLog(folder, replica.LogHead);
-        ulong[] indexes = [.. Directory.EnumerateFiles(folder, "*.log").Select(IndexOf).Order()];
-        foreach (ulong index in indexes)
+        try
         {
-            string path = Path.Combine(folder, LogSegment.NameOf(index));
-            log.segments.Add(LogSegment.Open(path, index, index == indexes[^1], replica.Restore));
-
-            // Which numbers it holds is not worth remembering: it goes when all that was read now is stable.
-            foreach (LogSegment segment in log.segments)
-                segment.Highest = replica.HighestLogged;
+            log.ReadSegments(replica);
+            log.StartSegment();
+            log.Sync();
+            return log;
         }
-
-        replica.EndRestore();
-        log.unsynced.AddRange(log.segments);
-        log.StartSegment();
-        log.Sync();
-        return log;
+        catch
+        {
+            log.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Appends the records of a turn with one write.</summary>
@@ -69,7 +73,15 @@ public sealed class WriteAheadLog : IDisposable
         if (output.LogRecords.Count == 0)
             return;
         if (Current.Length > SegmentBytes)
+        {
+            // A file that has successors must be whole: only the end of the last one may be torn by a loss of power. It may
+            // be with the syncing thread, or not be dirty at all; a sync of its own is right in every case.
+            Current.Sync();
+            unsynced.Remove(Current);
             StartSegment();
+        }
+
+        AppendedRecords = output.RecordCount;
         frames.Clear();
         SequenceNumber highest = Current.Highest;
         foreach ((int offset, int length, SequenceNumber number) in output.LogRecords)
@@ -100,9 +112,8 @@ public sealed class WriteAheadLog : IDisposable
     /// <summary>Takes what is to be synced, for another thread to do it.</summary>
     public LogSync TakeUnsynced()
     {
-        var sync = new LogSync([.. unsynced.Select(segment => segment.Handle)], folderUnsynced ? folder : null);
+        var sync = new LogSync([.. unsynced.Select(segment => segment.Handle)], folder: null);
         unsynced.Clear();
-        folderUnsynced = false;
         return sync;
     }
 
@@ -118,11 +129,33 @@ public sealed class WriteAheadLog : IDisposable
             ? index
             : throw new LogDamagedException($"{path}: not a file of the log");
 
+    private void ReadSegments(Replica replica)
+    {
+        ulong[] indexes = [.. Directory.EnumerateFiles(folder, "*.log").Select(IndexOf).Order()];
+        for (int i = 0; i < indexes.Length; i++)
+        {
+            string path = Path.Combine(folder, LogSegment.NameOf(indexes[i]));
+            if (indexes[i] != indexes[0] + (ulong)i)
+                throw new LogDamagedException($"{path}: the file before it is missing");
+            segments.Add(LogSegment.Open(path, indexes[i], i == indexes.Length - 1, replica.Restore));
+        }
+
+        if (!replica.EndRestore())
+            throw new LogDamagedException($"{folder}: entries after the last stable checkpoint are missing");
+
+        // Which numbers each holds is not worth remembering: it goes when all that was read now is stable.
+        foreach (LogSegment segment in segments)
+            segment.Highest = replica.HighestLogged;
+        unsynced.AddRange(segments);
+    }
+
     private void StartSegment()
     {
         ulong index = segments.Count == 0 ? 1 : Current.Index + 1;
         segments.Add(LogSegment.Create(folder, index));
-        folderUnsynced = true;
+
+        // The file's name must be on disk before anything in it is called synced, by whichever thread.
+        new LogSync([], folder).Sync();
         frames.Clear();
         foreach (byte[] record in head())
             LogSegment.Frame(frames, index, frames.Length, record);

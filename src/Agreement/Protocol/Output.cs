@@ -28,7 +28,7 @@ public sealed class Output
     /// <summary>An ordered FSYNC waits: sync the log soon.</summary>
     public bool SyncWanted { get; set; }
 
-    /// <summary>The log must be on disk before the messages leave (a vote of configuration or view, or durability = always).</summary>
+    /// <summary>The log must be on disk before the messages leave (a vote of configuration or view, an advance of the low water mark).</summary>
     public bool SyncBeforeSending { get; set; }
 
     /// <summary>Records of numbers at or below this are not needed any more, if above zero.</summary>

@@ -16,6 +16,7 @@ public sealed partial class Replica
     private const int MoreMilliseconds = 3;
 
     private readonly List<Digest> missing = [];
+    private SequenceNumber restoredTo;
     private long progressAt;
     private long moreAskedAt;
 
@@ -45,10 +46,8 @@ public sealed partial class Replica
             return;
         if (slot.Accepted && slot.Batch!.Digest != statement.Batch.Digest)
         {
-            // Ours was proposed in a view that a later one overruled.
-            Forget(slot);
-            slot.BodyBytes = 0;
-            slot.Accepted = slot.Prepared = false;
+            // Ours was proposed in a view that a later one overruled, or by a primary that told others otherwise.
+            Overrule(slot);
         }
 
         slot.Batch = statement.Batch;
@@ -146,6 +145,13 @@ public sealed partial class Replica
         }
 
         BodyArrived();
+    }
+
+    private void Overrule(LogSlot slot)
+    {
+        Forget(slot);
+        slot.BodyBytes = 0;
+        slot.Accepted = slot.Prepared = false;
     }
 
     private LogSlot? FindSlotThatLacks(in Digest digest)
@@ -310,23 +316,28 @@ public sealed partial class Replica
                     return false;
                 if (certificate.State.Number > LowWaterMark)
                     Apply(certificate);
+                RedeliverRestored();
                 return true;
             case LogRecordKind.EnteredView:
                 View = new View(reader.ReadUInt64());
                 return reader.Complete;
             case LogRecordKind.Delivered:
-                return RestoreDelivered(new SequenceNumber(reader.ReadUInt64())) && reader.Complete;
+                restoredTo = new SequenceNumber(Math.Max(restoredTo.Value, reader.ReadUInt64()));
+                RedeliverRestored();
+                return reader.Complete;
             default:
                 return false;
         }
     }
 
     /// <summary>Ends the restoration: everything read is on disk or at least in the page cache.</summary>
-    public void EndRestore()
+    /// <returns>False when something that was delivered is missing: the log is damaged.</returns>
+    public bool EndRestore()
     {
         Output.Clear();
         if (lastProposed < highestActive)
             lastProposed = highestActive;
+        return Delivered >= restoredTo;
     }
 
     private bool RestoreProposal(in PrePrepare proposed)
@@ -367,6 +378,8 @@ public sealed partial class Replica
         if (!log.Holds(learned.Number))
             return true;
         LogSlot slot = log[learned.Number];
+        if (slot.Accepted)
+            Overrule(slot);
         slot.Batch = learned.Batch;
         slot.Learned = true;
         if (HoldsBodies(learned.Batch))
@@ -375,14 +388,12 @@ public sealed partial class Replica
         return true;
     }
 
-    private bool RestoreDelivered(SequenceNumber number)
+    // A log whose oldest segments were deleted begins in the middle: its first records of deliveries may be of numbers
+    // whose predecessors are gone, because the checkpoint that covers them all is recorded only later.
+    private void RedeliverRestored()
     {
-        if (number <= Delivered)
-            return true;
-        if (number != Delivered.Next || !log.Holds(number) || log[number].Batch is null)
-            return false;
-        MarkDelivered(log[number]);
-        return true;
+        while (Delivered < restoredTo && log.Holds(Delivered.Next) && log[Delivered.Next] is { Batch: not null } slot)
+            MarkDelivered(slot);
     }
 
     private void ReferenceBodies(LogSlot slot)

@@ -121,6 +121,9 @@ public sealed partial class Replica
         Output.EndRecord(start, state.Number);
         recordsAtStable = Output.RecordCount;
         Output.TruncateUpTo = state.Number;
+
+        // Older records may go from now on, so the proof that they may must not be lost (DESIGN §5).
+        Output.SyncBeforeSending = true;
         MessageWriter message = Output.BeginMessage();
         start = message.Length;
         certificate.Write(message);
@@ -159,10 +162,16 @@ public sealed partial class Replica
 
     private void Forget(LogSlot slot)
     {
-        if (slot.Batch is null || slot.BodyBytes == 0)
+        if (slot.Batch is null)
             return;
         logBytes -= slot.BodyBytes;
         for (int i = 0; i < slot.Batch.Requests.Count; i++)
-            pool.Release(slot.Batch.Requests[i]);
+        {
+            // A batch that was never accepted refers to nothing yet, but some of its bodies may have been fetched for it.
+            if (slot.BodyBytes > 0)
+                pool.Release(slot.Batch.Requests[i]);
+            else
+                pool.Discard(slot.Batch.Requests[i]);
+        }
     }
 }

@@ -109,9 +109,15 @@ public sealed partial class Replica
 
     private bool IsTimely(in PrePrepare proposed)
     {
+        // What f + 1 replicas prepared was near some correct one's clock when it was fresh: a replica that was cut off for
+        // longer than the drift can follow (DESIGN §5).
         long drift = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
-        if (Math.Abs(drift) > options.TimestampDriftNanoseconds)
+        if (Math.Abs(drift) > options.TimestampDriftNanoseconds
+            && log[proposed.Number].Prepares.Count(View, proposed.Batch.Digest, except: 1u << Primary) < quorum.Weak)
+        {
             return false;
+        }
+
         var previous = new SequenceNumber(proposed.Number.Value - 1);
         Timestamp floor = previous == Delivered ? lastTimestamp
             : log.Holds(previous) && log[previous].Batch is { } batch ? batch.Timestamp
@@ -129,13 +135,16 @@ public sealed partial class Replica
         return false;
     }
 
+    // The numbers above wait for the marks to move, whoever proposes there: a bad primary could else fill the window with
+    // requests and so keep out the configuration that a recovery needs.
+    private SequenceNumber HighestForRequests => new(log.HighWaterMark.Value - ReservedNumbers);
+
     private void Propose()
     {
         if (!IsPrimary)
             return;
-        var highest = new SequenceNumber(log.HighWaterMark.Value - ReservedNumbers);
         while (pool.Waiting > 0
-            && lastProposed < highest
+            && lastProposed < HighestForRequests
             && logBytes <= options.MaximumLogBytes
             && lastProposed.Value < Delivered.Value + (ulong)options.ProposalsInFlight)
         {
@@ -155,10 +164,11 @@ public sealed partial class Replica
     }
 
     // Logs the proposal with its bodies and votes for it. PREPARE leaves only when every body is held and logged, so that
-    // what is committed can always be fetched from some correct replica.
+    // what is committed can always be fetched from some correct replica. There is no vote for what was learned from peers:
+    // no primary may have proposed it to us in our view, and we may have voted for another batch in its place.
     private void TryAccept(LogSlot slot)
     {
-        if (slot.Accepted || slot.Batch is null || slot.Number > log.HighWaterMark || !HoldsBodies(slot.Batch))
+        if (slot.Accepted || slot.Learned || slot.Batch is null || slot.Number > HighestForRequests || !HoldsBodies(slot.Batch))
             return;
         slot.Accepted = true;
         LogBodies(slot);

@@ -117,6 +117,7 @@ public sealed partial class Replica
     /// <summary>Lets time pass: re-sends and fetches what is overdue. Call about every 10 ms while <see cref="HasWork"/>, else every 100.</summary>
     public void Tick()
     {
+        pool.Expire(now);
         FetchOverdueBodies();
         TellProgress();
         Propose();

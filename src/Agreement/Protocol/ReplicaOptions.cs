@@ -6,8 +6,11 @@ public sealed record ReplicaOptions
     /// <summary>Numbers between checkpoints, k (agreed).</summary>
     public int CheckpointInterval { get; init; } = 256;
 
-    /// <summary>Width of the window between the water marks, L (agreed): two checkpoint intervals, as in TOCS 2002.</summary>
-    public int Window => 2 * CheckpointInterval;
+    /// <summary>
+    /// Width of the window between the water marks, L (agreed): two checkpoint intervals, as in TOCS 2002, and never so
+    /// small that its reserved numbers leave the next checkpoint out of reach.
+    /// </summary>
+    public int Window => 2 * Math.Max(CheckpointInterval, Replica.ReservedNumbers);
 
     /// <summary>Proposals of this primary that may be undelivered while more than a full batch does not wait.</summary>
     public int ProposalsInFlight { get; init; } = 4;

@@ -135,6 +135,22 @@ internal sealed class RequestPool
         }
     }
 
+    /// <summary>Drops what has waited too long, whether or not its client says anything more.</summary>
+    public void Expire(long now)
+    {
+        if (Waiting == 0)
+            return;
+        foreach (ClientState client in clients)
+            client.Expire(this, now);
+    }
+
+    /// <summary>The batch that wanted this body will not be accepted: the body goes, unless something else needs it.</summary>
+    public void Discard(in Digest digest)
+    {
+        if (entries.TryGetValue(digest, out Entry? entry))
+            DropIfUnused(entry);
+    }
+
     /// <summary>A request was delivered: older ones of its slot are of no use any more.</summary>
     public void Delivered(Request request)
     {
@@ -146,7 +162,7 @@ internal sealed class RequestPool
     {
         entry.Waiting = true;
         entry.ArrivedAt = now;
-        client.Queue.Enqueue(entry);
+        client.Queue.AddLast(entry.Place);
         client.WaitingRequests++;
         client.WaitingBytes += entry.Request.Encoded.Length;
         Waiting++;
@@ -158,6 +174,7 @@ internal sealed class RequestPool
             return;
         entry.Waiting = false;
         ClientState client = clients[entry.Request.Client.Index];
+        client.Queue.Remove(entry.Place);
         client.WaitingRequests--;
         client.WaitingBytes -= entry.Request.Encoded.Length;
         Waiting--;
@@ -169,13 +186,23 @@ internal sealed class RequestPool
             entries.Remove(entry.Request.Digest);
     }
 
-    private sealed class Entry(Request request)
+    private sealed class Entry
     {
-        public readonly Request Request = request;
+        public readonly Request Request;
+
+        /// <summary>Its place in its client's queue, where it is exactly while it waits.</summary>
+        public readonly LinkedListNode<Entry> Place;
+
         public int References;
         public bool Waiting;
         public long ArrivedAt;
         public long OrderedAt;
+
+        public Entry(Request request)
+        {
+            Request = request;
+            Place = new LinkedListNode<Entry>(this);
+        }
     }
 
     private sealed class ClientState
@@ -183,22 +210,14 @@ internal sealed class RequestPool
         /// <summary>Slots remembered for one client: all of two full sessions. Forgetting one only costs a duplicate in the order.</summary>
         private const int MaximumSlotsRemembered = 2 * Limits.MaximumSlots;
 
-        public readonly Queue<Entry> Queue = new();
+        // What no longer waits leaves at once, not when it comes to the head: behind one request that nobody orders,
+        // the bodies of all later ones would else stay in memory beyond every bound.
+        public readonly LinkedList<Entry> Queue = new();
         public int WaitingRequests;
         public long WaitingBytes;
         private readonly Dictionary<(ulong Session, ushort Slot), ulong> delivered = [];
 
-        public Entry? Peek()
-        {
-            while (Queue.TryPeek(out Entry? entry))
-            {
-                if (entry.Waiting)
-                    return entry;
-                Queue.Dequeue();
-            }
-
-            return null;
-        }
+        public Entry? Peek() => Queue.First?.Value;
 
         public void Expire(RequestPool pool, long now)
         {
