@@ -13,6 +13,10 @@ internal sealed class MemoryStore : IBackingStore
     private Maps present = new();
     private Maps committed = new();
 
+    public int EntriesListed { get; set; }
+
+    public int BlocksTouched { get; set; }
+
     public ObjectRecord? ReadObject(uint index)
     {
         if (!present.Objects.TryGetValue(index, out byte[]? stored))
@@ -30,6 +34,7 @@ internal sealed class MemoryStore : IBackingStore
 
     public bool ReadBlock(uint index, ulong block, Span<byte> destination)
     {
+        BlocksTouched++;
         destination.Clear();
         if (!present.Blocks.TryGetValue((index, block), out byte[]? content))
             return false;
@@ -41,6 +46,8 @@ internal sealed class MemoryStore : IBackingStore
 
     public void WriteBlock(uint index, ulong block, ReadOnlySpan<byte> content)
     {
+        BlocksTouched++;
+
         // The contract's canonical form.
         Assert.True(content.Length is > 0 and <= Specification.BlockBytes && content[^1] != 0);
         present.Blocks[(index, block)] = content.ToArray();
@@ -89,7 +96,10 @@ internal sealed class MemoryStore : IBackingStore
         foreach ((byte[] name, ObjectId target) in Entries(directory))
         {
             int order = name.AsSpan().SequenceCompareTo(from);
-            if ((order > 0 || (inclusive && order == 0)) && !visitor(name, target))
+            if (order < 0 || (order == 0 && !inclusive))
+                continue;
+            EntriesListed++;
+            if (!visitor(name, target))
                 return;
         }
     }
