@@ -106,15 +106,23 @@ internal sealed class MemoryStore : IBackingStore
 
     public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => present.Metadata.GetValueOrDefault(key.ToArray());
 
-    public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => present.Metadata[key.ToArray()] = value.ToArray();
+    public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        byte[] copy = key.ToArray();
+        present.Keys.Add(copy);
+        present.Metadata[copy] = value.ToArray();
+    }
 
     public void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
         foreach (byte[] key in Between(from, to))
+        {
             present.Metadata.Remove(key);
+            present.Keys.Remove(key);
+        }
     }
 
-    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => Between(low, [.. high, 0]).LastOrDefault();
+    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => View(low.ToArray(), high.ToArray()).Max;
 
     public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor)
     {
@@ -142,17 +150,15 @@ internal sealed class MemoryStore : IBackingStore
 
     private List<byte[]> Between(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
-        var keys = new List<byte[]>();
-        foreach (byte[] key in present.Metadata.Keys)
-        {
-            if (key.AsSpan().SequenceCompareTo(to) >= 0)
-                break;
-            if (key.AsSpan().SequenceCompareTo(from) >= 0)
-                keys.Add(key);
-        }
-
+        byte[] end = to.ToArray();
+        List<byte[]> keys = [.. View(from.ToArray(), end)];
+        if (keys.Count > 0 && keys[^1].AsSpan().SequenceEqual(end))
+            keys.RemoveAt(keys.Count - 1);
         return keys;
     }
+
+    private SortedSet<byte[]> View(byte[] low, byte[] high) =>
+        ByteOrder.Instance.Compare(low, high) <= 0 ? present.Keys.GetViewBetween(low, high) : [];
 
     private sealed class Maps
     {
@@ -164,6 +170,9 @@ internal sealed class MemoryStore : IBackingStore
 
         public SortedDictionary<byte[], byte[]> Metadata { get; init; } = new(ByteOrder.Instance);
 
+        // The keys again, in a set that finds neighbours without a walk.
+        public SortedSet<byte[]> Keys { get; init; } = new(ByteOrder.Instance);
+
         // Values are never changed in place, so only the maps are copied.
         public Maps Copy()
         {
@@ -172,6 +181,7 @@ internal sealed class MemoryStore : IBackingStore
                 Objects = new(Objects),
                 Blocks = new(Blocks),
                 Metadata = new(Metadata, ByteOrder.Instance),
+                Keys = new(Keys, ByteOrder.Instance),
             };
             foreach ((uint directory, var entries) in Entries)
                 copy.Entries.Add(directory, new(entries, ByteOrder.Instance));
