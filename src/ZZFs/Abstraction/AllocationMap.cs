@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using Agreement.Messages;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
@@ -48,7 +47,8 @@ internal sealed class AllocationMap
     public void Free(uint index)
     {
         int word = (int)(index / 64);
-        Invariant.That((words[word] & 1UL << (int)(index % 64)) != 0);
+        if (word >= words.Length || (words[word] & 1UL << (int)(index % 64)) == 0)
+            throw new StoreDamagedException($"the store is damaged: object {index} is there and its place is marked free");
         words[word] &= ~(1UL << (int)(index % 64));
         dirtyChunks.Add(word / ChunkWords);
         firstWordWithRoom = Math.Min(firstWordWithRoom, word);

@@ -70,7 +70,8 @@ public sealed partial class ConformanceWrapper
     {
         ObjectRecord root = objects.Allocate(ObjectType.Directory, default)
             ?? throw new StoreException("the volume has no room for its root directory");
-        Invariant.That(root.Id == ObjectId.Root);
+        if (root.Id != ObjectId.Root)
+            throw new StoreDamagedException("the store is damaged: it has objects and no header");
         root.Mode = 0x1ed;
         root.LinkCount = 2;
     }

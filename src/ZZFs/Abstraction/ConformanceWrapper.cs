@@ -39,7 +39,7 @@ public sealed partial class ConformanceWrapper : IFileService
     private ObjectRecord? exportRoot;
     private int transferUsed;
 
-    /// <summary>Takes over a store, which is new or was left by another wrapper; disposes it in the end.</summary>
+    /// <summary>Takes over a store, which is new or was left by another wrapper; disposes it in the end, also when this fails.</summary>
     /// <exception cref="StoreDamagedException">What is stored contradicts itself.</exception>
     public ConformanceWrapper(IBackingStore store, VolumeLimits limits)
     {
@@ -47,7 +47,16 @@ public sealed partial class ConformanceWrapper : IFileService
         this.limits = limits;
         directoryDigest = new DirectoryDigest(store);
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
-        Load();
+        try
+        {
+            Load();
+        }
+        catch
+        {
+            // Nobody else has it: it would stay locked.
+            store.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
