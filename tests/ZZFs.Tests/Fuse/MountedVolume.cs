@@ -103,7 +103,8 @@ internal sealed class MountedVolume : IAsyncDisposable
         {
             if (Mount is not null)
             {
-                await Mount.UnmountAsync(lazy: true).WaitAsync(Patience);
+                if (ZZFs.Fuse.Mount.IsMounted(Directory))
+                    await Mount.UnmountAsync(lazy: true).WaitAsync(Patience);
                 await Mount.Completion.WaitAsync(Patience);
             }
         }
