@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using ZZFs.Fuse;
 
 namespace ZZFs.Tests.Fuse;
@@ -57,6 +58,22 @@ public sealed class MountErrorTests : IDisposable
         Assert.False(Mount.IsMounted(volume.Directory));
         MountException gone = await Assert.ThrowsAsync<MountException>(() => volume.Mount.UnmountAsync());
         Assert.Equal($"{volume.Directory} is not mounted.", gone.Message);
+    }
+
+    [Fact]
+    public void Fusermount_mounts_passes_the_descriptor_and_unmounts()
+    {
+        using (SafeFileHandle device = Fusermount.Attach(new MountOptions { MountPoint = directory, Source = "a,b\\c" }, directory))
+        {
+            Assert.False(device.IsInvalid);
+            Assert.True(Mount.IsMounted(directory));
+            Assert.Contains(" fuse.zzfs a,b\\134c ", File.ReadAllText("/proc/self/mountinfo"), StringComparison.Ordinal);
+        }
+
+        Fusermount.Detach(directory, lazy: false);
+        Assert.False(Mount.IsMounted(directory));
+        MountException reason = Assert.Throws<MountException>(() => Fusermount.Detach(directory, lazy: false));
+        Assert.StartsWith($"{directory} can't be unmounted: ", reason.Message, StringComparison.Ordinal);
     }
 
     [Fact]
