@@ -1,3 +1,7 @@
+using System.CommandLine;
+using ZZFs.Cli;
+using ZZFs.Cli.Mounting;
+
 namespace ZZFs;
 
 /// <summary>The <c>zzfs</c> program.</summary>
@@ -5,5 +9,28 @@ public static class Program
 {
     /// <summary>Runs one command and returns its exit code.</summary>
     /// <param name="arguments">The command line, without the program's name.</param>
-    public static int Main(string[] arguments) => arguments.Length;
+    public static int Main(string[] arguments) => Run(arguments, StandardParts.Create(), Console.Out, Console.Error);
+
+    /// <summary>The same with other parts and streams.</summary>
+    public static int Run(IReadOnlyList<string> arguments, ProgramParts parts, TextWriter output, TextWriter error)
+    {
+        RootCommand root = CreateRoot(parts);
+        ExampleCommand.ShowIn(root);
+        string invokedAs = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
+        return CommandLine.Run(root, MountHelperArguments.Rewrite(invokedAs, arguments, [.. root.Subcommands.Select(command => command.Name)]), output, error);
+    }
+
+    private static RootCommand CreateRoot(ProgramParts parts) => new("ZZFs, a Byzantine-fault-tolerant replicated file system.")
+    {
+        InitCommand.Create(),
+        UpCommand.Create(),
+        DownCommand.Create(),
+        StatusCommand.Create(),
+        MountCommand.Create(parts),
+        UmountCommand.Create(),
+        NodeCommand.Create(parts),
+        BenchCommand.Create(),
+        DemoCommand.Create(),
+        VersionCommand.Create(),
+    };
 }

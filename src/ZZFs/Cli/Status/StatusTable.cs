@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text;
+using Agreement.Control;
+
+namespace ZZFs.Cli.Status;
+
+/// <summary>A cluster's status as a table for people.</summary>
+public static class StatusTable
+{
+    private const string Nothing = "-";
+
+    /// <summary>The text, with a final line feed.</summary>
+    public static string Format(ClusterStatus status)
+    {
+        var text = new StringBuilder();
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"f {status.Cluster.F}, view {status.View?.ToString() ?? "unknown"}, epoch {status.Epoch?.ToString() ?? "unknown"}, primary {status.Primary?.ToString() ?? "unknown"}, {(status.CanServe ? "serving" : "NOT serving")}\n\n");
+        var rows = new List<string[]> { new[] { "id", "role", "view", "executed", "checkpoint", "root", "store", "memory", "cpu", "" } };
+        foreach (AgreementStatus replica in status.Agreement)
+        {
+            NodeReport? report = replica.Report;
+            rows.Add([
+                replica.Id.ToString(), report?.Status.Role ?? "down", Text(report?.Status.View), Text(report?.Status.Executed),
+                Text(report?.Status.Checkpoint), Nothing, Nothing, Memory(report?.Usage), Cpu(report?.Usage), replica.Problem]);
+        }
+
+        foreach (ExecutionStatus replica in status.Execution)
+        {
+            NodeReport? report = replica.Report;
+            rows.Add([
+                replica.Id.ToString(), replica.Role, Nothing, Text(report?.Status.Executed), Text(report?.Status.Checkpoint), Root(report),
+                replica.Store, Memory(report?.Usage), Cpu(report?.Usage), Remark(replica)]);
+        }
+
+        foreach (ControllerHealth controller in status.Controllers)
+        {
+            ProcessUsage? usage = controller.Report?.Usage;
+            rows.Add([
+                controller.Id.ToString(), usage is null ? "down" : "controller", Nothing, Nothing, Nothing, Nothing, Nothing, Memory(usage), Cpu(usage),
+                controller.Problem]);
+        }
+
+        AppendRows(text, rows);
+        return text.ToString();
+    }
+
+    private static string Text<T>(T? value)
+        where T : struct
+        => value?.ToString() ?? Nothing;
+
+    private static string Root(NodeReport? report) =>
+        report is null || report.Status.Root.IsZero ? Nothing : Convert.ToHexStringLower(report.Status.Root.ToArray())[..8];
+
+    private static string Memory(ProcessUsage? usage) =>
+        usage is null ? Nothing : string.Create(CultureInfo.InvariantCulture, $"{usage.MemoryBytes / 1e6:F0} MB");
+
+    private static string Cpu(ProcessUsage? usage) =>
+        usage is null ? Nothing : string.Create(CultureInfo.InvariantCulture, $"{usage.CpuSeconds:F2} s");
+
+    private static string Remark(ExecutionStatus replica)
+    {
+        var remarks = new List<string>();
+        if (replica.Problem.Length > 0)
+            remarks.Add(replica.Problem);
+        if (replica.Report is { Status.Complete: false })
+            remarks.Add("not complete");
+        if (replica.Restarts is > 0)
+            remarks.Add(string.Create(CultureInfo.InvariantCulture, $"restarted {replica.Restarts} times"));
+        return string.Join(", ", remarks);
+    }
+
+    private static void AppendRows(StringBuilder text, List<string[]> rows)
+    {
+        int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
+        foreach (string[] row in rows)
+        {
+            string line = string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column])));
+            text.Append(line.TrimEnd()).Append('\n');
+        }
+    }
+}
