@@ -226,6 +226,29 @@ public sealed class ConsistencyTests
     }
 
     [Fact]
+    public void A_name_that_led_to_a_removed_object_is_asked_for_again()
+    {
+        ulong node = scene.MakeFile(Root, "f", "old");
+        ObjectId id = scene.Foreign(new Create(ObjectId.Root, ClientScene.Bytes("g"), 0x1A4, true)).Object!.Value;
+        scene.Foreign(new Rename(ObjectId.Root, ClientScene.Bytes("g"), ObjectId.Root, ClientScene.Bytes("f"), RenameMode.Replace, false));
+        Assert.Equal(Errno.ESTALE, scene.Loop.Await(() => scene.Client.OpenAsync(ClientScene.User, node, OpenFlags.ReadOnly, default)).Error);
+        NodeEntry entry = scene.Lookup(Root, "f").Value;
+        Assert.NotEqual(node, entry.NodeId);
+        Assert.Equal(id.Index + 1UL, entry.Attributes.Inode);
+    }
+
+    [Fact]
+    public void An_existing_file_that_create_finds_is_no_own_change()
+    {
+        ulong node = scene.MakeFile(Root, "f", "mine");
+        scene.Foreign(new Write(IdOf("f"), 0, ClientScene.Bytes("THEY"), false, true));
+        CreatedFile created = scene.Create(Root, "f");
+        Assert.Equal(node, created.Entry.NodeId);
+        Assert.False(created.File.KeepPages);
+        Assert.Equal("THEY", scene.Read(created.File.Handle));
+    }
+
+    [Fact]
     public void Only_what_is_open_is_kept_as_an_orphan()
     {
         ulong directory = scene.MakeDirectory(Root, "d");

@@ -275,6 +275,12 @@ public sealed class MountTests
             Assert.Equal($"two {round}", await one.ShellAsync("cat f"));
         }
 
+        for (int round = 0; round < 5; round++)
+        {
+            await one.ShellAsync($"echo new {round} > tmp; mv tmp f");
+            Assert.Equal($"new {round}", await two.ShellAsync("cat f"));
+        }
+
         await one.ShellAsync("rm big; mkdir d; echo x > d/new");
         Assert.Equal("x", await two.ShellAsync("until test -f d/new; do :; done; cat d/new"));
         await Task.WhenAll(
