@@ -7,7 +7,7 @@ namespace ZZFs.Tests.Client;
 /// <summary>
 /// The file system's specification in plain dictionaries, without permissions or limits: what mounts are tested on.
 /// </summary>
-internal sealed class MemoryFileSystem
+internal sealed class MemoryFileSystem : ITestVolume
 {
     private readonly Dictionary<ObjectId, Item> items = [];
     private readonly List<HeldLock> locks = [];
