@@ -17,10 +17,25 @@ public sealed class ModelTests
 
     [Theory]
     [MemberData(nameof(Seeds))]
-    public void Caches_are_invisible_to_a_single_client(int seed)
+    public void Caches_are_invisible_to_a_single_client(int seed) => Use(seed, null);
+
+    [Theory]
+    [InlineData(101)]
+    [InlineData(102)]
+    [InlineData(103)]
+    public void The_replicas_own_service_counts_changes_as_the_caches_expect(int seed)
+    {
+        using StoreVolume volume = new();
+        // The new root is its superuser's.
+        volume.Execute(Credentials.Superuser, new SetAttributes(ObjectId.Root, AttributeMask.Mode, 0x1FF, 0, 0, 0, default, default, false));
+        Use(seed, volume);
+    }
+
+    private static void Use(int seed, ITestVolume? volume)
     {
         Random random = new(seed);
-        ClientScene scene = new(new CacheOptions { DirtyBytes = 1 << 20, ContentBytes = 300_000, WholeFileBytes = 64 << 10 });
+        CacheOptions options = new() { DirtyBytes = 1 << 20, ContentBytes = 300_000, WholeFileBytes = 64 << 10 };
+        ClientScene scene = new(options, volume);
         List<ModelFile> files = [.. Enumerable.Range(0, 4).Select(index => new ModelFile(scene, $"f{index}"))];
         for (int step = 0; step < 300; step++)
         {
