@@ -78,6 +78,8 @@ public sealed class FuseMount
         Task ended = await Task.WhenAny(device.Closed, dispatcher.Broken, files.Broken, FailedHandshakeAsync());
         try
         {
+            if (ended != device.Closed)
+                await DetachBrokenAsync();
             if (ended == dispatcher.Broken || ended == files.Broken)
                 throw new InvalidOperationException("the mount stopped", await (Task<Exception>)ended);
             dispatcher.CancelAll();
@@ -105,6 +107,19 @@ public sealed class FuseMount
         catch (MountException)
         {
             // The reason is in Ready.
+        }
+    }
+
+    /// <summary>Takes a mount away that won't be served any more, so that nobody is left waiting in it.</summary>
+    private async Task DetachBrokenAsync()
+    {
+        try
+        {
+            await UnmountAsync(lazy: true);
+        }
+        catch (MountException failure)
+        {
+            Warn(failure.Message);
         }
     }
 

@@ -38,9 +38,12 @@ public static class Mount
         if (NativeCalls.Unmount(target, lazy ? NativeCalls.DetachLazily : 0) == 0)
             return;
         int error = Marshal.GetLastPInvokeError();
-        throw new MountException(error == NativeCalls.ErrorBusy
-            ? $"{target} is in use; close what is open there, or unmount it lazily."
-            : $"{target} can't be unmounted: {Marshal.GetPInvokeErrorMessage(error)}.");
+        throw new MountException(error switch
+        {
+            NativeCalls.ErrorBusy => $"{target} is in use; close what is open there, or unmount it lazily.",
+            NativeCalls.ErrorInvalid => $"{target} is not mounted.",
+            _ => $"{target} can't be unmounted: {Marshal.GetPInvokeErrorMessage(error)}.",
+        });
     }
 
     /// <summary>Whether something of ours is mounted exactly there, as the kernel's table says.</summary>

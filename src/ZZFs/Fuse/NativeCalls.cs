@@ -11,6 +11,7 @@ internal static unsafe partial class NativeCalls
     public const int ErrorAgain = 11;
     public const int ErrorBusy = 16;
     public const int ErrorNoDevice = 19;
+    public const int ErrorInvalid = 22;
 
     public const int OpenReadWrite = 2;
     public const int OpenNonBlocking = 0x800;

@@ -10,9 +10,12 @@ internal sealed class ClientScene : IKernelCache
 {
     public static readonly Credentials User = new(1000, 1000, []);
 
-    public ClientScene(CacheOptions? options = null)
+    private readonly ITestVolume volume;
+
+    public ClientScene(CacheOptions? options = null, ITestVolume? volume = null)
     {
-        Submitter = new MemorySubmitter(Files);
+        this.volume = volume ?? Files;
+        Submitter = new MemorySubmitter(this.volume);
         Client = new ClientFileSystem(Submitter, Loop, this, options ?? new CacheOptions());
     }
 
@@ -47,7 +50,7 @@ internal sealed class ClientScene : IKernelCache
     }
 
     /// <summary>Another client does something.</summary>
-    public OperationResult Foreign(Operation operation) => Files.Execute(Credentials.Superuser, operation);
+    public OperationResult Foreign(Operation operation) => volume.Execute(Credentials.Superuser, operation);
 
     public Outcome<NodeEntry> Lookup(ulong parent, string name) =>
         Loop.Await(() => Client.LookupAsync(User, parent, Bytes(name), default));

@@ -66,9 +66,11 @@ internal sealed class ManualLoop : IEventLoop
     }
 
     /// <summary>Runs an asynchronous function to its end, which must come without the clock moving.</summary>
-    public T Await<T>(Func<ValueTask<T>> function)
+    public T Await<T>(Func<ValueTask<T>> function) => Finished(Run(() => function().AsTask()));
+
+    /// <summary>The result of a task that must have ended.</summary>
+    public static T Finished<T>(Task<T> task)
     {
-        Task<T> task = Run(() => function().AsTask());
         Assert.True(task.IsCompleted, "The operation waits for something.");
         return task.GetAwaiter().GetResult();
     }

@@ -7,7 +7,7 @@ namespace ZZFs.Tests.Client;
 /// <summary>
 /// The file system's specification in plain dictionaries, without permissions or limits: what mounts are tested on.
 /// </summary>
-internal sealed class MemoryFileSystem
+internal sealed class MemoryFileSystem : ITestVolume
 {
     private readonly Dictionary<ObjectId, Item> items = [];
     private readonly List<HeldLock> locks = [];
@@ -16,6 +16,9 @@ internal sealed class MemoryFileSystem
 
     public MemoryFileSystem() =>
         items[ObjectId.Root] = new Item { Id = ObjectId.Root, Type = ObjectType.Directory, Mode = 0x1ED, Links = 2, Change = 1 };
+
+    /// <summary>EFBIG beyond this size.</summary>
+    public ulong MaximumFileBytes { get; set; } = 64 << 20;
 
     public int OrphanCount => items.Values.Count(item => item.Links == 0);
 
@@ -144,6 +147,7 @@ internal sealed class MemoryFileSystem
             item.Gid = set.Gid;
         if (Has(AttributeMask.Size))
         {
+            Check(set.SizeBytes, 0);
             item.Resize((int)set.SizeBytes);
             item.ModifyTime = clock;
         }
@@ -174,6 +178,7 @@ internal sealed class MemoryFileSystem
     private OperationResult WriteContent(Item item, Write write)
     {
         ulong offset = write.Append ? (ulong)item.Content.Length : write.Offset;
+        Check(offset, (ulong)write.Data.Length);
         int end = (int)offset + write.Data.Length;
         if (end > item.Content.Length)
             item.Resize(end);
@@ -302,6 +307,7 @@ internal sealed class MemoryFileSystem
 
     private OperationResult AllocateRange(Item item, Allocate allocate)
     {
+        Check(allocate.Offset, allocate.Length);
         int end = (int)(allocate.Offset + allocate.Length);
         bool keeps = (allocate.Mode & AllocateMode.KeepSize) != 0;
         if (!keeps && end > item.Content.Length)
@@ -353,6 +359,12 @@ internal sealed class MemoryFileSystem
         HeldLock? held = locks.Find(held => held.Id == id && held.Owner != owner && held.WholeFile == wholeFile
             && held.Start <= end && start <= held.End && (held.Kind == LockKind.Write || kind == LockKind.Write));
         return held is null ? null : new LockConflict(held.Start, held.End, held.Kind, held.ProcessId);
+    }
+
+    private void Check(ulong offset, ulong length)
+    {
+        if (offset > MaximumFileBytes || length > MaximumFileBytes - offset)
+            throw new Failure(Errno.EFBIG);
     }
 
     private DirectoryState ChangeEntries(Item directory, Action change, int linkDifference)

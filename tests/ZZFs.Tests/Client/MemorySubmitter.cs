@@ -6,10 +6,10 @@ using ZZFs.Client;
 namespace ZZFs.Tests.Client;
 
 /// <summary>
-/// Executes operations on a <see cref="MemoryFileSystem"/>, keeps a record of them, and can hold them back or let them
+/// Executes operations on a volume of this process, keeps a record of them, and can hold them back or let them
 /// fail.
 /// </summary>
-internal sealed class MemorySubmitter(MemoryFileSystem files, IEventLoop? loop = null) : IOperationSubmitter
+internal sealed class MemorySubmitter(ITestVolume files, IEventLoop? loop = null) : IOperationSubmitter
 {
     private readonly List<(TaskCompletionSource<OperationResult> Result, Credentials Caller, Operation Operation)> held = [];
 

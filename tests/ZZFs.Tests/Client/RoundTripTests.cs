@@ -119,6 +119,16 @@ public sealed class RoundTripTests
     }
 
     [Fact]
+    public void One_answer_shows_that_a_whole_directory_that_grew_old_is_unchanged()
+    {
+        ulong directory = scene.MakeDirectory(Root, "d");
+        scene.MakeFile(directory, "f", "x");
+        scene.Loop.Advance(3001);
+        Assert.Collection(scene.Operations(() => Assert.Equal(0UL, scene.Lookup(directory, "a").Value.NodeId)), Is<Lookup>);
+        Assert.Empty(scene.Operations(() => Assert.Equal(0UL, scene.Lookup(directory, "b").Value.NodeId)));
+    }
+
+    [Fact]
     public void The_second_unknown_name_brings_the_whole_directory()
     {
         for (int index = 0; index < 50; index++)

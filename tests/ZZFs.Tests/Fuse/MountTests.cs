@@ -6,9 +6,12 @@ using ZZFs.Tests.Client;
 namespace ZZFs.Tests.Fuse;
 
 /// <summary>Real mounts, used by real programs. They need root and /dev/fuse, and fail where those are missing.</summary>
-[Collection("mounts")]
-public sealed class MountTests
+public abstract class MountTests : IDisposable
 {
+    private readonly ITestVolume files;
+
+    private protected MountTests(ITestVolume files) => this.files = files;
+
     public static TheoryData<bool> Caching => [false, true];
 
     [Theory]
@@ -97,8 +100,7 @@ public sealed class MountTests
             f.close(); r.close()
             X
             """);
-        MemoryFileSystem files = volume.Files;
-        await WaitUntilAsync(volume, () => files.OrphanCount == 0);
+        await WaitUntilAsync(volume, () => files.Execute(Credentials.Superuser, new GetStatistics()).Statistics!.UsedObjects == 3);
     }
 
     [Fact]
@@ -263,7 +265,6 @@ public sealed class MountTests
     [Fact]
     public async Task What_one_client_closed_the_other_opens()
     {
-        MemoryFileSystem files = new();
         await using MountedVolume one = await MountedVolume.StartAsync(files);
         await using MountedVolume two = await MountedVolume.StartAsync(files);
         for (int round = 0; round < 5; round++)
@@ -273,6 +274,12 @@ public sealed class MountTests
             Assert.Equal(await one.ShellAsync("md5sum big"), await two.ShellAsync("md5sum big"));
             await two.ShellAsync($"echo two {round} > f");
             Assert.Equal($"two {round}", await one.ShellAsync("cat f"));
+        }
+
+        for (int round = 0; round < 5; round++)
+        {
+            await one.ShellAsync($"echo new {round} > tmp; mv tmp f");
+            Assert.Equal($"new {round}", await two.ShellAsync("cat f"));
         }
 
         await one.ShellAsync("rm big; mkdir d; echo x > d/new");
@@ -286,7 +293,6 @@ public sealed class MountTests
     [Fact]
     public async Task Locks_make_the_writes_of_other_clients_visible()
     {
-        MemoryFileSystem files = new();
         await using MountedVolume one = await MountedVolume.StartAsync(files);
         await using MountedVolume two = await MountedVolume.StartAsync(files);
         await one.ShellAsync("printf 000000 > n");
@@ -305,8 +311,15 @@ public sealed class MountTests
         Assert.Equal("000300", await two.ShellAsync("cat n"));
     }
 
-    private static Task<MountedVolume> StartAsync(bool strict) =>
-        MountedVolume.StartAsync(caches: strict ? CacheOptions.NoCaching : null);
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        (files as IDisposable)?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private Task<MountedVolume> StartAsync(bool strict) =>
+        MountedVolume.StartAsync(files, caches: strict ? CacheOptions.NoCaching : null);
 
     private static async Task WaitUntilAsync(MountedVolume volume, Func<bool> condition)
     {
@@ -333,3 +346,11 @@ public sealed class MountTests
         public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }
+
+/// <summary>On plain memory.</summary>
+[Collection("mounts")]
+public sealed class MemoryMountTests() : MountTests(new MemoryFileSystem());
+
+/// <summary>On the service and the store that replicas run.</summary>
+[Collection("mounts")]
+public sealed class StoreMountTests() : MountTests(new StoreVolume());

@@ -7,7 +7,7 @@ using ZZFs.Tests.Client;
 namespace ZZFs.Tests.Fuse;
 
 /// <summary>
-/// A real mount of a <see cref="MemoryFileSystem"/>, served by a loop on a thread of its own. Disposing unmounts, whatever
+/// A real mount of a volume of this process, served by a loop on a thread of its own. Disposing unmounts, whatever
 /// state it is in.
 /// </summary>
 internal sealed class MountedVolume : IAsyncDisposable
@@ -18,10 +18,9 @@ internal sealed class MountedVolume : IAsyncDisposable
     private readonly Thread thread;
     private readonly TaskCompletionSource stopped = new();
 
-    private MountedVolume(string directory, MemoryFileSystem files)
+    private MountedVolume(string directory, ITestVolume files)
     {
         Directory = directory;
-        Files = files;
         Submitter = new MemorySubmitter(files, loop);
         thread = new Thread(() =>
         {
@@ -33,8 +32,6 @@ internal sealed class MountedVolume : IAsyncDisposable
 
     public string Directory { get; }
 
-    public MemoryFileSystem Files { get; }
-
     public MemorySubmitter Submitter { get; }
 
     public FuseMount Mount { get; private set; } = null!;
@@ -42,7 +39,7 @@ internal sealed class MountedVolume : IAsyncDisposable
     public List<string> Warnings { get; } = [];
 
     /// <summary>Mounts and waits until it is served. Several mounts of the same files are several clients.</summary>
-    public static async Task<MountedVolume> StartAsync(MemoryFileSystem? files = null, CacheOptions? caches = null)
+    public static async Task<MountedVolume> StartAsync(ITestVolume? files = null, CacheOptions? caches = null)
     {
         string directory = System.IO.Directory.CreateTempSubdirectory("zzfs-mount-").FullName;
         MountedVolume volume = new(directory, files ?? new MemoryFileSystem());
@@ -103,7 +100,8 @@ internal sealed class MountedVolume : IAsyncDisposable
         {
             if (Mount is not null)
             {
-                await Mount.UnmountAsync(lazy: true).WaitAsync(Patience);
+                if (ZZFs.Fuse.Mount.IsMounted(Directory))
+                    await Mount.UnmountAsync(lazy: true).WaitAsync(Patience);
                 await Mount.Completion.WaitAsync(Patience);
             }
         }

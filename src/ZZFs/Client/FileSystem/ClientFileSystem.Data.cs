@@ -55,7 +55,8 @@ public sealed partial class ClientFileSystem
         node.ContentVersion++;
         contentCache.Write(node.Id, offset, data.Span);
         writes.Add(file.Opener, offset, data.Span, file.Append);
-        dirtyNodes.Add(node);
+        if (writes.IsDirty)
+            dirtyNodes.Add(node);
         if (!WritesThrough(file))
         {
             ScheduleWriteBack();
@@ -116,7 +117,11 @@ public sealed partial class ClientFileSystem
         await FlushAsync(source.Node, cancellation);
         await FlushAsync(target.Node, cancellation);
         CopyRange copy = new(source.Node.Id, sourceOffset, target.Node.Id, targetOffset, length);
-        OperationResult result = await ChangeAsync(target.Node, caller, copy, cancellation);
+        long asOf = Now;
+        CachedDirectory? directory = BeginChange(target.Node);
+        OperationResult result = await SubmitAsync(caller, copy, cancellation);
+        // At the end of the source nothing is copied, and the target's counter stays where it was.
+        EndChange(target.Node, directory, result.Number == 0 ? OperationResult.Success : result, asOf);
         DropContent(target.Node);
         return result.Error == Errno.None ? result.Number!.Value : result.Error;
     }

@@ -150,7 +150,7 @@ public sealed partial class ClientFileSystem
         ReadDirectory list = new(id, after, PageEntries, PageBytes);
         OperationResult result = await SubmitAsync(stream.Opener, list, cancellation);
         if (result.Error != Errno.None)
-            return result.Error;
+            return Failed(stream.Node, result.Error);
         IReadOnlyList<DirectoryEntry> entries = result.Entries ?? [];
         CachedDirectory directory = directoryCache.FindOrAdd(id, result.Attributes!.Change, asOf);
         Learn(id, result.Attributes, asOf);

@@ -44,7 +44,7 @@ public sealed partial class ClientFileSystem
         long asOf = Now;
         OperationResult result = await SubmitAsync(caller, new GetAttributes(node.Id), cancellation);
         if (result.Error != Errno.None)
-            return result.Error;
+            return Failed(node, result.Error);
         Learn(node.Id, result.Attributes!, asOf);
         return Describe(node, result.Attributes!, AttributesValid(asOf));
     }
@@ -58,6 +58,9 @@ public sealed partial class ClientFileSystem
     {
         if (!nodes.TryGet(nodeId, out Node? node))
             return Errno.ESTALE;
+        // Times that only the cluster sets, for example; such an operation would change nothing.
+        if (change.Mask == AttributeMask.None)
+            return await GetAttributesAsync(caller, nodeId, cancellation);
         bool authorized = handle != 0 && files.TryGetValue(handle, out OpenFile? file) && file.Writable;
         change = change with { Object = node.Id, Authorized = authorized };
         bool resizes = (change.Mask & AttributeMask.Size) != 0;
@@ -73,7 +76,7 @@ public sealed partial class ClientFileSystem
         }
 
         if (result.Error != Errno.None)
-            return result.Error;
+            return Failed(node, result.Error);
         return Describe(node, result.Attributes!, AttributesValid(asOf));
     }
 
@@ -84,7 +87,7 @@ public sealed partial class ClientFileSystem
         if (!nodes.TryGet(nodeId, out Node? node))
             return Errno.ESTALE;
         OperationResult result = await SubmitAsync(caller, new ReadLink(node.Id), cancellation);
-        return result.Error == Errno.None ? result.Data!.Value : result.Error;
+        return result.Error == Errno.None ? result.Data!.Value : Failed(node, result.Error);
     }
 
     /// <summary>ACCESS; the kernel asks only when it doesn't check permissions itself.</summary>
@@ -185,7 +188,7 @@ public sealed partial class ClientFileSystem
         }
 
         if (result.Error != Errno.None)
-            return result.Error;
+            return Failed(parent, result.Error);
         ObjectId id = result.Object!.Value;
         Learn(id, result.Attributes!, asOf);
         Remember(parent.Id, directory, name, id, result.Directory);

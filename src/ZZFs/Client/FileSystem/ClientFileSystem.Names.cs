@@ -152,8 +152,16 @@ public sealed partial class ClientFileSystem
         EndNames(target, targetDirectory, result, result.SecondDirectory, asOf);
         if (result.Error != Errno.None)
             return result.Error;
+        // Two names of one object: nothing was changed.
+        if (result.Directory is DirectoryState { } state && state.ChangeBefore == state.After.Change)
+            return Errno.None;
         if (result.Object is ObjectId moved && result.Attributes is Attributes after)
+        {
             LearnOwn(moved, after, asOf);
+            if (nodes.Find(moved) is Node movedNode)
+                movedNode.ParentInode = target.Inode;
+        }
+
         RememberRename(source, sourceName.Span, target, targetName.Span, mode, result);
         if (result.SecondObject is ObjectId second)
             OnOtherRenamed(second, mode, keepOrphan);
@@ -180,8 +188,12 @@ public sealed partial class ClientFileSystem
         OperationResult result = await SubmitAsync(caller, operation, cancellation);
         EndNames(parent, directory, result, result.Directory, asOf);
         if (result.Error != Errno.None)
-            return (result.Error, result);
-        LearnOwn(result.Object!.Value, result.Attributes!, asOf);
+            return (Failed(parent, result.Error), result);
+        bool existed = operation is Create && result.Number != 1;
+        if (existed)
+            Learn(result.Object!.Value, result.Attributes!, asOf);
+        else
+            LearnOwn(result.Object!.Value, result.Attributes!, asOf);
         Remember(parent.Id, directoryCache.Find(parent.Id), name.Span, result.Object, result.Directory);
         return (Errno.None, result);
     }

@@ -106,7 +106,7 @@ public sealed partial class ClientFileSystem
             : fetches ? await OpenWithContentAsync(caller, node, check, cancellation)
             : await OpenPlainAsync(caller, node, check, cancellation);
         if (error != Errno.None)
-            return error;
+            return Failed(node, error);
         bool keepPages = !node.PagesStale;
         if (!keepPages)
         {

@@ -127,6 +127,21 @@ public sealed partial class ClientFileSystem
         Learn(id, attributes, asOf);
     }
 
+    /// <summary>
+    /// Passes on an operation's error. ESTALE says that somebody removed the object: what led here counts no more, so that
+    /// the kernel, which then goes the way of names once again, finds what is there now.
+    /// </summary>
+    private Errno Failed(Node node, Errno error)
+    {
+        if (error == Errno.ESTALE)
+        {
+            attributeCache.Remove(node.Id);
+            directoryCache.Remove(node.Id);
+        }
+
+        return error;
+    }
+
     /// <summary>Somebody else changed a file: nothing that is cached of it counts any more.</summary>
     private void OnForeignChange(Node node)
     {

@@ -52,7 +52,7 @@ internal sealed class ReadAhead(int maximumInFlight)
     public (ulong Offset, int Length)? Next(ulong fileBytes)
     {
         ulong target = Math.Min(expectedOffset + (ulong)windowBytes, fileBytes);
-        if (windowBytes == 0 || fetchedUpTo >= target || ranges.Count > maximumInFlight)
+        if (windowBytes == 0 || fetchedUpTo >= target || ranges.Count >= maximumInFlight)
             return null;
         long room = (long)Math.Min(fileBytes - fetchedUpTo, Limits.MaximumTransferBytes);
         return (fetchedUpTo, (int)Math.Min(room, Math.Max(windowBytes / 2, FirstWindowBytes)));
