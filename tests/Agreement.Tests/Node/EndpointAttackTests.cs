@@ -17,7 +17,7 @@ public sealed class EndpointAttackTests : IDisposable
 
     public EndpointAttackTests()
     {
-        target = harness.Start(A0, Fast with { MaximumUnauthenticated = 8, HandshakeTimeout = TimeSpan.FromMilliseconds(300) });
+        target = harness.Start(A0, Fast with { MaximumUnauthenticated = 8, HandshakeTimeout = TimeSpan.FromMilliseconds(700) });
         honest = harness.Start(A1);
         address = target.Listen();
         harness.Connect(honest, target);
@@ -86,6 +86,22 @@ public sealed class EndpointAttackTests : IDisposable
         harness.RunUntil(() => e.Links.IsConnected(A0));
 
         Assert.True(target.Counter("too-many-connections") >= 32);
+        strangers.ForEach(s => s.Dispose());
+    }
+
+    [Fact]
+    public void The_connection_that_has_waited_longest_makes_room()
+    {
+        var strangers = new List<RawPeer>();
+        for (int i = 0; i < 9; i++)
+        {
+            strangers.Add(new RawPeer(harness, address));
+            strangers[i].Send([1]);
+        }
+
+        harness.RunUntil(() => target.Counter("too-many-connections") == 1);
+
+        Assert.Equal([true, false, false, false, false, false, false, false, false], strangers.Select(s => s.HasNews()));
         strangers.ForEach(s => s.Dispose());
     }
 

@@ -135,7 +135,7 @@ public sealed class EndpointTests : IDisposable
     public void A_flooding_peer_does_not_hold_up_the_others()
     {
         EventLoop elsewhere = harness.NewLoop();
-        LinkOptions options = Fast with { ReadBytesPerTurn = 64 << 10 };
+        LinkOptions options = Fast with { ReadBytesPerTurn = 4 << 10 };
         TestEndpoint a = harness.Start(A0, options);
         TestEndpoint flood = harness.Start(C0, Fast, elsewhere);
         TestEndpoint quiet = harness.Start(E0, Fast, elsewhere);
@@ -143,27 +143,27 @@ public sealed class EndpointTests : IDisposable
         flood.Links.Dial(A0, address);
         quiet.Links.Dial(A0, address);
         harness.RunUntil(() => a.Links.IsConnected(C0) && a.Links.IsConnected(E0) && quiet.Links.IsConnected(A0), elsewhere);
-        byte[] message = RandomBytes(10_000);
+        byte[] message = RandomBytes(1000);
         for (int i = 0; i < 100; i++)
             flood.Links.Send(A0, message);
         quiet.Links.Send(A0, [1]);
         elsewhere.RunTurn(0);
 
         harness.RunUntil(() => a.Messages.Any(m => m.From == E0));
-        Assert.InRange(a.Messages.Count(m => m.From == C0), 0, 20);
+        Assert.InRange(a.Messages.Count(m => m.From == C0), 1, 10);
         harness.RunUntil(() => a.Messages.Count == 101, elsewhere);
     }
 
     [Fact]
     public void Idle_links_stay_up_by_keep_alive_frames()
     {
-        LinkOptions options = Fast with { SilenceTimeout = TimeSpan.FromMilliseconds(400) };
+        LinkOptions options = Fast with { SilenceTimeout = TimeSpan.FromMilliseconds(1000) };
         TestEndpoint a = harness.Start(A0, options);
         TestEndpoint b = harness.Start(A1, options);
         harness.Connect(a, b);
         long start = harness.Loop.NowMilliseconds;
 
-        harness.RunUntil(() => harness.Loop.NowMilliseconds - start > 1000);
+        harness.RunUntil(() => harness.Loop.NowMilliseconds - start > 1500);
 
         Assert.Equal(["+a1"], a.Changes);
         Assert.Equal(["+a0"], b.Changes);
