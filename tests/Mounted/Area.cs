@@ -6,6 +6,9 @@ namespace Mounted;
 /// </summary>
 public sealed class Area : IDisposable
 {
+    /// <summary>Bound on the age of attribute and name caches of a mount.</summary>
+    internal static readonly TimeSpan CacheAge = TimeSpan.FromSeconds(30);
+
     private readonly Cluster? _cluster;
     private readonly string? _plain;
     private int _count;
@@ -43,6 +46,9 @@ public sealed class Area : IDisposable
     {
         name = $"{name}-{Interlocked.Increment(ref _count)}";
         Directory.CreateDirectory(Path.Combine(First, name));
+
+        // Names that the second mount knows of may be as old as its caches.
+        Eventually.Holds(() => Directory.Exists(Path.Combine(Second, name)), CacheAge, $"the second mount sees {name}").GetAwaiter().GetResult();
         return (Path.Combine(First, name), Path.Combine(Second, name));
     }
 

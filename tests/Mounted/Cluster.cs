@@ -11,6 +11,9 @@ internal sealed class Cluster : IDisposable
 {
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(45);
 
+    // The exit code of a cluster that does not serve.
+    private const int NotUp = 4;
+
     private readonly List<string> _mounts = [];
     private readonly EventHandler _onExit;
     private bool _disposed;
@@ -92,7 +95,9 @@ internal sealed class Cluster : IDisposable
 
     public ClusterStatus Status()
     {
-        using var json = JsonDocument.Parse(Zzfs("status", ClusterDirectory, "--json").Succeeded());
+        // It fails, too, when the cluster can't serve at the moment, and still tells what it knows.
+        var outcome = Zzfs("status", ClusterDirectory, "--json");
+        using var json = JsonDocument.Parse(outcome.ExitCode == NotUp ? outcome.Output : outcome.Succeeded());
         return new ClusterStatus(json.RootElement.Clone());
     }
 

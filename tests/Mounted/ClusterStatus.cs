@@ -22,8 +22,8 @@ internal sealed class ClusterStatus(JsonElement root)
 
     public IEnumerable<string> Backups => Agreement.Select(Id).Where(id => id != Primary);
 
-    /// <summary>The highest number that any agreement replica has delivered.</summary>
-    public ulong Delivered => Agreement.Where(Up).Max(Executed);
+    /// <summary>The highest number that any agreement replica says it has delivered; 0 when none answers.</summary>
+    public ulong Delivered => Agreement.Where(Up).Select(Executed).DefaultIfEmpty().Max();
 
     public JsonElement Node(string id) => Agreement.Concat(Execution).Single(node => Id(node) == id);
 

@@ -3,8 +3,15 @@ namespace Mounted;
 /// <summary>What this machine lets us test.</summary>
 internal static class Machine
 {
+    // What the tests call, and the package that has it.
     private static readonly Dictionary<string, string> Packages = new(StringComparer.Ordinal)
     {
+        ["git"] = "git",
+        ["make"] = "make",
+        ["rsync"] = "rsync",
+        ["tar"] = "tar",
+        ["sqlite3"] = "sqlite3",
+        ["postmark"] = "postmark",
         ["cc"] = "gcc",
         ["fusermount3"] = "fuse3",
         ["setfattr"] = "attr",
@@ -28,6 +35,13 @@ internal static class Machine
         tools.Where(tool => !Has(tool))
             .Select(tool => $"{tool} is missing; install the package {Packages.GetValueOrDefault(tool, tool)}.")
             .FirstOrDefault();
+
+    /// <summary>The same for the tools that a shell script calls.</summary>
+    public static string? MissingToolOf(string script)
+    {
+        var words = script.Split([' ', '\n', ';', '(', ')', '|', '\'', '"'], StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal);
+        return MissingTool(Packages.Keys.Where(words.Contains));
+    }
 
     /// <summary>Why no file system can be mounted here; null if it can.</summary>
     public static string? WhyNoMount =>

@@ -88,11 +88,12 @@ public sealed class OperatorErrorTests
     {
         using var cluster = Cluster.Started();
         var point = Directory.CreateDirectory(cluster.PathOf("mount")).FullName;
-        var notFuse = cluster.PathOf("empty");
-        File.WriteAllText(notFuse, "");
-
         Tool.Shell(
-            "exec unshare -m sh -euc 'mount --make-rprivate /; mount --bind \"$4\" /dev/fuse; exec \"$1\" mount \"$2\" \"$3\"' sh \"$@\"",
-            null, [Cluster.Program, cluster.ClusterDirectory, point, notFuse]).FailedWithSentence("/dev/fuse");
+            """
+            mkdir "$4"
+            cp -a /dev/null /dev/zero /dev/urandom "$4"
+            exec unshare -m sh -euc 'mount --make-rprivate /; mount --bind "$4" /dev; exec "$1" mount "$2" "$3"' sh "$@"
+            """,
+            null, [Cluster.Program, cluster.ClusterDirectory, point, cluster.PathOf("dev")]).FailedWithSentence("/dev/fuse");
     }
 }

@@ -90,8 +90,15 @@ internal sealed class Tool : IDisposable
     }
 
     /// <summary>Runs a shell script that stops at its first failure; <paramref name="arguments"/> are its $1, $2 and so on.</summary>
-    public static Outcome Shell(string script, string? directory = null, string[]? arguments = null, TimeSpan? bound = null) =>
-        Run("sh", ["-euc", script, "sh", .. arguments ?? []], directory, null, bound);
+    public static Outcome Shell(string script, string? directory = null, string[]? arguments = null, TimeSpan? bound = null)
+    {
+        if (Machine.MissingToolOf(script) is { } missing)
+        {
+            Assert.Fail(missing);
+        }
+
+        return Run("sh", ["-euc", script, "sh", .. arguments ?? []], directory, null, bound);
+    }
 
     /// <summary>Waits for its end; a program that doesn't end within the bound is killed, and the test fails.</summary>
     public Outcome Wait(TimeSpan? bound = null)

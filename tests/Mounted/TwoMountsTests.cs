@@ -3,9 +3,6 @@ namespace Mounted;
 [Collection(AreaGroup.Name)]
 public sealed class TwoMountsTests(Area area)
 {
-    // Attribute and name caches have a bounded age, as those of NFS.
-    private static readonly TimeSpan CacheAge = TimeSpan.FromSeconds(30);
-
     [MountedFact]
     public void What_was_written_and_closed_at_one_mount_is_read_after_opening_at_the_other()
     {
@@ -41,14 +38,14 @@ public sealed class TwoMountsTests(Area area)
         var (first, second) = area.NewDirectory("names");
         File.WriteAllText(Path.Combine(first, "old"), "text");
         Directory.CreateDirectory(Path.Combine(first, "folder"));
-        await Eventually.Holds(() => Names(second) is ["folder", "old"], CacheAge, "the second mount lists what the first made");
+        await Eventually.Holds(() => Names(second) is ["folder", "old"], Area.CacheAge, "the second mount lists what the first made");
 
         File.Move(Path.Combine(second, "old"), Path.Combine(second, "folder", "new"));
-        await Eventually.Holds(() => Names(first) is ["folder"] && File.Exists(Path.Combine(first, "folder/new")), CacheAge, "the first mount sees the move");
+        await Eventually.Holds(() => Names(first) is ["folder"] && File.Exists(Path.Combine(first, "folder/new")), Area.CacheAge, "the first mount sees the move");
         Assert.Equal("text", File.ReadAllText(Path.Combine(first, "folder/new")));
 
         Directory.Delete(Path.Combine(first, "folder"), recursive: true);
-        await Eventually.Holds(() => Names(second) is [], CacheAge, "the second mount sees the deletion");
+        await Eventually.Holds(() => Names(second) is [], Area.CacheAge, "the second mount sees the deletion");
     }
 
     [MountedFact("flock")]

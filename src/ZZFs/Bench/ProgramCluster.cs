@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace ZZFs.Bench;
@@ -45,10 +48,11 @@ public sealed class ProgramCluster(string parent, Func<string[], string[]> comma
     /// <inheritdoc/>
     public IReadOnlyList<DemoReplica> Replicas()
     {
-        var text = Zzfs("status", ClusterDirectory, "--json");
+        // Its exit code only says whether the cluster serves; what it prints is true either way.
+        var outcome = Run("status", ClusterDirectory, "--json");
         try
         {
-            return DemoStatus.Parse(text);
+            return outcome.Output.Length > 0 ? DemoStatus.Parse(outcome.Output) : throw Failure("status", outcome);
         }
         catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -85,7 +89,14 @@ public sealed class ProgramCluster(string parent, Func<string[], string[]> comma
     {
         if (Directory.Exists(ClusterDirectory))
         {
-            Zzfs("down", ClusterDirectory);
+            try
+            {
+                Zzfs("down", ClusterDirectory);
+            }
+            finally
+            {
+                KillLeftovers();
+            }
         }
     }
 
@@ -112,19 +123,51 @@ public sealed class ProgramCluster(string parent, Func<string[], string[]> comma
         }
     }
 
-    private bool IsMounted => File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == MountPoint);
-
-    // Not cancelled: a command that is killed half way would leave nodes that nobody knows of. Each ends by itself within a bound.
-    private string Zzfs(params string[] arguments)
+    // "Nothing is left behind" must be true even when stopping went wrong: every process of the cluster names its folder.
+    private void KillLeftovers()
     {
-        var words = command(arguments);
-        var outcome = ToolRunner.Run(words[0], words[1..], "/", CancellationToken.None);
-        if (outcome.ExitCode != 0)
+        var killed = new List<string>();
+        foreach (var process in Directory.EnumerateDirectories("/proc").Where(path => Path.GetFileName(path).All(char.IsAsciiDigit)))
         {
-            var reason = outcome.LastLine.StartsWith("zzfs: ", StringComparison.Ordinal) ? outcome.LastLine[6..] : outcome.LastLine;
-            throw new BenchException($"zzfs {arguments[0]} failed: {reason}");
+            try
+            {
+                if (Encoding.UTF8.GetString(File.ReadAllBytes($"{process}/cmdline")).Contains(ClusterDirectory + "/", StringComparison.Ordinal))
+                {
+                    using var leftover = Process.GetProcessById(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture));
+                    leftover.Kill();
+                    killed.Add(Path.GetFileName(process));
+                }
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
+            {
+                // It ended while we looked, or is somebody else's.
+            }
         }
 
-        return outcome.Output;
+        if (killed.Count > 0)
+        {
+            throw new BenchException($"zzfs down left processes {string.Join(", ", killed)} running, which were killed.");
+        }
     }
+
+    private bool IsMounted => File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == MountPoint);
+
+    private void Zzfs(params string[] arguments)
+    {
+        var outcome = Run(arguments);
+        if (outcome.ExitCode != 0)
+        {
+            throw Failure(arguments[0], outcome);
+        }
+    }
+
+    // Not cancelled: a command that is killed half way would leave nodes that nobody knows of. Each ends by itself within a bound.
+    private ToolOutcome Run(params string[] arguments)
+    {
+        var words = command(arguments);
+        return ToolRunner.Run(words[0], words[1..], "/", CancellationToken.None);
+    }
+
+    private static BenchException Failure(string name, ToolOutcome outcome) =>
+        new($"zzfs {name} failed: {(outcome.LastLine.StartsWith("zzfs: ", StringComparison.Ordinal) ? outcome.LastLine[6..] : outcome.LastLine)}");
 }
