@@ -9,6 +9,9 @@ namespace Agreement.Messages;
 /// <remarks>Not safe for use by several threads. The spans that it hands out are valid until the next write.</remarks>
 public sealed class MessageWriter
 {
+    private const int KeptBytes = 4 << 20;
+    private const int InitialBytes = 4096;
+
     private byte[] buffer;
     private int length;
 
@@ -22,8 +25,13 @@ public sealed class MessageWriter
     /// <summary>Bytes written so far.</summary>
     public int Length => length;
 
-    /// <summary>Forgets what was written and keeps the buffer.</summary>
-    public void Clear() => length = 0;
+    /// <summary>Forgets what was written and keeps the buffer, unless a rare large message made it huge.</summary>
+    public void Clear()
+    {
+        length = 0;
+        if (buffer.Length > KeptBytes)
+            buffer = new byte[InitialBytes];
+    }
 
     /// <summary>What was written, in an array of its own.</summary>
     public byte[] ToArray() => Written.ToArray();

@@ -4,7 +4,7 @@ namespace Agreement.Node;
 public sealed record LinkOptions
 {
     /// <summary>Most bytes that wait for one slow peer; what comes on top is dropped and counted. The queue's memory is at most twice that.</summary>
-    public int MaximumQueuedBytes { get; init; } = 64 << 20;
+    public int MaximumQueuedBytes { get; init; } = 24 << 20;
 
     /// <summary>Most bytes read from one link before the others have their turn.</summary>
     public int ReadBytesPerTurn { get; init; } = 256 << 10;

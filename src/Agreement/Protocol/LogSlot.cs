@@ -89,6 +89,9 @@ internal sealed class LogSlot(int replicas)
     /// <summary>When missing bodies were last asked for.</summary>
     public long BodiesAskedAt;
 
+    /// <summary>How often they were asked for.</summary>
+    public int BodiesAsked;
+
     public VoteSet Prepares = new(replicas);
     public VoteSet Commits = new(replicas);
 
@@ -108,6 +111,7 @@ internal sealed class LogSlot(int replicas)
         RecordsAtDelivery = 0;
         BodyBytes = 0;
         Since = BodiesAskedAt = 0;
+        BodiesAsked = 0;
         Prepares.Clear();
         Commits.Clear();
         Array.Clear(Statements);

@@ -9,14 +9,24 @@ public sealed partial class Replica
     /// <summary>Numbers re-sent in answer to one message.</summary>
     private const int ResendNumbers = 64;
 
+    /// <summary>Numbers whose bodies are fetched at a time.</summary>
+    private const int FetchNumbers = 4;
+
     /// <summary>Bytes of bodies in one message that re-sends them.</summary>
     private const int ResendBytes = 1 << 20;
+
+    /// <summary>Bytes of bodies that one replica gets in <see cref="ServeMilliseconds"/>; it asks for the rest again.</summary>
+    private const long ServeBytes = 8 << 20;
+
+    private const long ServeMilliseconds = 50;
 
     /// <summary>Least time between two requests for more of the order, in milliseconds.</summary>
     private const int MoreMilliseconds = 3;
 
     private readonly List<Digest> missing = [];
     private SequenceNumber restoredTo;
+    private readonly Dictionary<PartyId, long> served = [];
+    private long servedSince;
     private long progressAt;
     private long moreAskedAt;
 
@@ -54,7 +64,8 @@ public sealed partial class Replica
         slot.Learned = true;
         slot.Since = now;
         Activate(statement.Number);
-        FetchMissingBodies(slot, 1u << (int)message.Sender.Index);
+        if (slot.BodiesAsked == 0)
+            FetchMissingBodies(slot, 1u << (int)message.Sender.Index);
         TryDeliver();
         if (Delivered == highestActive && now - moreAskedAt >= MoreMilliseconds)
         {
@@ -107,9 +118,16 @@ public sealed partial class Replica
     /// <summary>A replica wants bodies.</summary>
     public void OnFetchBodies(in Verified<FetchBodies> message)
     {
+        if (now - servedSince >= ServeMilliseconds)
+        {
+            servedSince = now;
+            served.Clear();
+        }
+
+        served.TryGetValue(message.Sender, out long given);
         MessageWriter writer = Output.BeginMessage();
         ReadOnlySpan<Digest> wanted = message.Value.Digests;
-        while (!wanted.IsEmpty)
+        while (!wanted.IsEmpty && given < ServeBytes)
         {
             int start = writer.Length;
             Bodies.WriteHeader(writer, 0);
@@ -124,9 +142,12 @@ public sealed partial class Replica
             }
 
             writer.PatchUInt32(start + 1, count);
+            given += writer.Length - start;
             Output.EndMessage(start, Recipients.One(message.Sender));
             wanted = wanted[taken..];
         }
+
+        served[message.Sender] = given;
     }
 
     /// <summary>Bodies that were fetched. Each is taken only if a proposal needs it and it is valid (DESIGN §4).</summary>
@@ -183,19 +204,27 @@ public sealed partial class Replica
         slot.Learned
         || slot.Prepares.Count(slot.ProposalView, slot.Batch!.Digest, except: (1u << Primary) | (1u << id)) + 1 >= quorum.Weak;
 
+    // Few numbers at a time, one peer at a time, and each time later: bodies are large, and a replica that lacks them is
+    // often one whose links are full already.
     private void FetchOverdueBodies()
     {
-        for (SequenceNumber number = Delivered.Next; number <= highestActive; number = number.Next)
+        int asked = 0;
+        for (SequenceNumber number = Delivered.Next; number <= highestActive && asked < FetchNumbers; number = number.Next)
         {
-            if (!log.Holds(number) || log[number] is not { Batch: not null, Accepted: false } slot)
+            if (!log.Holds(number) || log[number] is not { Batch: not null, Accepted: false } slot || HoldsBodies(slot.Batch))
                 continue;
-            if (now - Math.Max(slot.Since, slot.BodiesAskedAt) >= options.BodyGraceMilliseconds)
-            {
-                // The primary first; whoever else is as good the next time.
-                uint asked = slot.BodiesAskedAt == 0 && !IsPrimary ? 1u << Primary : otherReplicas;
-                FetchMissingBodies(slot, asked);
-            }
+            asked++;
+            long patience = (long)options.BodyGraceMilliseconds << Math.Min(slot.BodiesAsked * 2, 8);
+            if (now - Math.Max(slot.Since, slot.BodiesAskedAt) >= patience)
+                FetchMissingBodies(slot, 1u << NextBodySource(slot));
         }
+    }
+
+    // The primary first, which had them all; then the others in turn.
+    private int NextBodySource(LogSlot slot)
+    {
+        int source = (Primary + slot.BodiesAsked) % quorum.AgreementReplicas;
+        return source == id ? (source + 1) % quorum.AgreementReplicas : source;
     }
 
     private void FetchMissingBodies(LogSlot slot, uint mask)
@@ -210,6 +239,7 @@ public sealed partial class Replica
         if (missing.Count == 0)
             return;
         slot.BodiesAskedAt = now;
+        slot.BodiesAsked++;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
         FetchBodies.Write(writer, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(missing));
