@@ -52,12 +52,13 @@ public static class MountCommand
     private static void Check(MountRequest request)
     {
         request.Layout.Load();
+        // First, because a mount whose process hangs would hang whoever touches it.
+        if (MountTable.Find(request.MountPoint) is { IsOurs: true })
+            throw new CommandException(ExitCode.Mount, $"{request.MountPoint} has a zzfs mounted already");
         if (File.Exists(request.MountPoint))
             throw new CommandException(ExitCode.Mount, $"mount point {request.MountPoint} is not a directory");
         if (!Directory.Exists(request.MountPoint))
             throw new CommandException(ExitCode.Mount, $"mount point {request.MountPoint} does not exist");
-        if (MountTable.Find(request.MountPoint) is { IsOurs: true })
-            throw new CommandException(ExitCode.Mount, $"{request.MountPoint} has a zzfs mounted already");
     }
 
     private static List<string> Arguments(MountRequest request)

@@ -11,9 +11,9 @@ namespace ZZFs.Cli.Mounting;
 /// </summary>
 internal sealed class ClientLock : IDisposable
 {
-    private readonly FileStream file;
+    private readonly HeldFile file;
 
-    private ClientLock(PartyId client, FileStream file)
+    private ClientLock(PartyId client, HeldFile file)
     {
         Client = client;
         this.file = file;
@@ -57,20 +57,15 @@ internal sealed class ClientLock : IDisposable
 
     private static ClientLock? TryAcquire(ClusterLayout layout, PartyId client, string mountPoint)
     {
-        FileStream file;
         try
         {
-            file = new FileStream(layout.ClientLock(client), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            string content = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n{mountPoint}\n");
+            return HeldFile.TryHold(layout.ClientLock(client), content) is { } file ? new ClientLock(client, file) : null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return null;
         }
-
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n{mountPoint}\n")));
-        file.Flush();
-        return new ClientLock(client, file);
     }
 
     private static string Describe(ClusterLayout layout, PartyId client) =>

@@ -18,28 +18,15 @@ internal static partial class MountCalls
     public static int Unmount(string mountPoint, bool lazy) =>
         Unmount(mountPoint, NoFollowFlag | (lazy ? DetachFlag : 0)) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
-    /// <summary>Lets input come from nowhere and output go to <paramref name="logFile"/>, or nowhere when that can't be written.</summary>
-    public static void LeaveTerminal(string logFile)
+    /// <summary>Cuts input, output and errors off from whoever started this process, so that nobody waits for their end.</summary>
+    public static void LeaveTerminal()
     {
-        using FileStream nothing = File.Open("/dev/null", FileMode.Open, FileAccess.ReadWrite);
-        Redirect(nothing, 0);
-        try
+        using FileStream nothing = new("/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        for (int descriptor = 0; descriptor <= 2; descriptor++)
         {
-            using var log = new FileStream(logFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
-            Redirect(log, 1);
-            Redirect(log, 2);
+            if (Duplicate((int)nothing.SafeFileHandle.DangerousGetHandle(), descriptor) < 0)
+                throw new IOException($"dup2 failed with errno {Marshal.GetLastPInvokeError()}");
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            Redirect(nothing, 1);
-            Redirect(nothing, 2);
-        }
-    }
-
-    private static void Redirect(FileStream file, int descriptor)
-    {
-        if (Duplicate((int)file.SafeFileHandle.DangerousGetHandle(), descriptor) < 0)
-            throw new IOException($"dup2 failed with errno {Marshal.GetLastPInvokeError()}");
     }
 
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -26,7 +26,8 @@ internal static class MountProcess
         using ClientLock client = ClientLock.Acquire(request.Layout, cluster, request.Options.Client, request.MountPoint);
         using KeyFile key = CommonArguments.LoadKey(cluster, client.Client, request.Layout.KeyFile(client.Client));
         using var loop = new EventLoop();
-        var log = new NodeLog(output, TimeProvider.System);
+        using TextWriter? ownLog = isDetached ? OpenLog(Path.Combine(request.Layout.Folder(client.Client), "mount.log")) : null;
+        var log = new NodeLog(ownLog ?? output, TimeProvider.System);
         var context = new MountContext(
             cluster, request.Layout.Directory, client.Client, key.Identity!, request.MountPoint, request.Options.Options, loop, log);
         IMount? mount = null;
@@ -41,7 +42,7 @@ internal static class MountProcess
                 {
                     await output.WriteLineAsync(Ready);
                     await output.FlushAsync();
-                    MountCalls.LeaveTerminal(Path.Combine(request.Layout.Folder(client.Client), "mount.log"));
+                    MountCalls.LeaveTerminal();
                 }
 
                 log.Write($"{request.MountPoint} is mounted as {client.Client}");
@@ -51,6 +52,8 @@ internal static class MountProcess
             catch (Exception error)
             {
                 failure = error;
+                if (isDetached)
+                    log.Write(error.Message);
             }
             finally
             {
@@ -78,6 +81,19 @@ internal static class MountProcess
         mount?.Dispose();
         if (failure is not null)
             throw failure is IOException ? new CommandException(ExitCode.Mount, failure.Message.TrimEnd('.'), failure) : failure;
+    }
+
+    /// <summary>A user who may not write into the cluster directory mounts without a log.</summary>
+    private static TextWriter OpenLog(string path)
+    {
+        try
+        {
+            return new StreamWriter(path, append: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return TextWriter.Null;
+        }
     }
 
     /// <summary>Has another process serve the mount; returns once it is usable, or fails with what that process said.</summary>

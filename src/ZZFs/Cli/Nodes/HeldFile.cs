@@ -3,11 +3,40 @@ using System.Globalization;
 namespace ZZFs.Cli.Nodes;
 
 /// <summary>
-/// Looks at a file that a process holds open and locked, without taking the lock: looking must never keep the owner-to-be
-/// from getting it.
+/// A small file that one process holds open and locked as long as it lives: it says who that is, and the kernel lets go of
+/// it when the process dies. Looking at it takes no lock, so that looking never keeps an owner-to-be from getting it.
 /// </summary>
-internal static class HeldFile
+/// <remarks>
+/// The lock is a record lock (fcntl), since opening a file in .NET takes the other kind (flock) by itself. A record lock is
+/// lost when its process opens and closes the file once more; owners therefore never look at their own.
+/// </remarks>
+internal sealed class HeldFile : IDisposable
 {
+    private readonly FileStream file;
+
+    private HeldFile(FileStream file) => this.file = file;
+
+    /// <summary>Takes the file and writes <paramref name="content"/>; null when another process holds it.</summary>
+    /// <exception cref="IOException">It can't be opened or written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    public static HeldFile? TryHold(string path, string content)
+    {
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        try
+        {
+            file.Lock(0, 1);
+        }
+        catch (IOException)
+        {
+            file.Dispose();
+            return null;
+        }
+
+        file.SetLength(0);
+        file.Write(System.Text.Encoding.UTF8.GetBytes(content));
+        return new HeldFile(file);
+    }
+
     /// <summary>The file's lines; none when it can't be read.</summary>
     public static string[] Lines(string path)
     {
@@ -40,6 +69,9 @@ internal static class HeldFile
             return false;
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => file.Dispose();
 
     private static string? Target(string descriptor) => new FileInfo(descriptor).LinkTarget;
 

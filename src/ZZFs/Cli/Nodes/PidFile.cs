@@ -10,9 +10,9 @@ namespace ZZFs.Cli.Nodes;
 public sealed class PidFile : IDisposable
 {
     private readonly string path;
-    private readonly FileStream file;
+    private readonly HeldFile file;
 
-    private PidFile(string path, FileStream file)
+    private PidFile(string path, HeldFile file)
     {
         this.path = path;
         this.file = file;
@@ -22,27 +22,17 @@ public sealed class PidFile : IDisposable
     /// <exception cref="ConfigurationException">Another process is, or the file can't be written.</exception>
     public static PidFile Acquire(string path)
     {
-        FileStream file;
         try
         {
-            // On Linux, FileShare.None is an advisory lock (flock) that the kernel releases when the process dies.
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            HeldFile? file = HeldFile.TryHold(path, string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"));
+            return file is not null
+                ? new PidFile(path, file)
+                : throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"{path}: the node runs already as process {Owner(path)}"));
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(
-                Owner(path) is { } owner ? string.Create(CultureInfo.InvariantCulture, $"{path}: runs already as process {owner}") : $"{path}: {error.Message}",
-                error);
+            throw new ConfigurationException($"{path}: {error.Message.TrimEnd('.')}", error);
         }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new ConfigurationException($"{path}: may not be written", error);
-        }
-
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n")));
-        file.Flush();
-        return new PidFile(path, file);
     }
 
     /// <summary>The process that the file names, if that process holds the file: a number alone may have gone to somebody else.</summary>

@@ -1,0 +1,92 @@
+using System.Text.Json.Nodes;
+using Agreement.Control;
+using Agreement.Messages;
+using Xen;
+using ZZFs.Cli;
+
+namespace ZZFs.Tests.Cli;
+
+/// <summary>init, up, status and down with real processes.</summary>
+public class ClusterCommandTests
+{
+    [Fact]
+    public async Task A_cluster_comes_up_tells_its_status_and_goes_down()
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync();
+        string directory = cluster.Layout.Directory;
+        (int exitCode, string output, string error) = await cluster.RunAsync("up", directory);
+        Assert.Equal((0, $"Started a0, a1, a2, a3, h0, h1, h2; {directory} is up.\n", ""), (exitCode, output, error));
+        Assert.Equal((0, $"{directory} is up already.\n", ""), await cluster.RunAsync("up", directory));
+
+        (exitCode, output, _) = await cluster.RunAsync(null, "status", directory, "--json");
+        Assert.Equal(0, exitCode);
+        JsonObject status = JsonNode.Parse(output)!.AsObject();
+        Assert.Equal((1, 1, 4, "a1"), ((int)status["f"]!, (int)status["view"]!, (int)status["epoch"]!, (string)status["primary"]!));
+        JsonArray agreement = status["agreement"]!.AsArray();
+        Assert.Equal(["a0", "a1", "a2", "a3"], agreement.Select(node => (string)node!["id"]!));
+        Assert.All(agreement, node => Assert.True((bool)node!["up"]!));
+        Assert.Equal(103, (int)agreement[3]!["executed"]!);
+        JsonArray execution = status["execution"]!.AsArray();
+        Assert.Equal(["active", "active", "asleep"], execution.Select(node => (string)node!["role"]!));
+        foreach (string key in (string[])["id", "up", "role", "executed", "checkpoint", "root", "complete", "store"])
+            Assert.All(execution, node => Assert.NotNull(node![key]));
+        Assert.True((bool)execution[2]!["up"]!);
+        Assert.Equal(102, (int)execution[2]!["executed"]!);
+        Assert.Equal(64, ((string)execution[2]!["root"]!).Length);
+
+        Assert.Equal((0, "Stopped a0, a1, a2, a3, h0, h1, h2.\n", ""), await cluster.RunAsync("down", directory));
+        Assert.Equal((0, $"{directory} was not up.\n", ""), await cluster.RunAsync("down", directory));
+        Assert.EndsWith("e2 has stopped", (await File.ReadAllTextAsync(cluster.Layout.LogFile(PartyId.Execution(2)))).TrimEnd(), StringComparison.Ordinal);
+        (exitCode, output, _) = await cluster.RunAsync(null, "status", directory, "--json");
+        Assert.Equal(ExitCode.NotUp, exitCode);
+        Assert.Null(JsonNode.Parse(output)!["view"]);
+    }
+
+    [Theory]
+    [InlineData("a2")]
+    [InlineData("e0")]
+    public async Task A_node_that_dies_at_its_start_is_shown_and_the_rest_stopped(string failing)
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync();
+        (int exitCode, _, string error) = await cluster.RunAsync(failing, "up", cluster.Layout.Directory);
+        Assert.Equal(ExitCode.NotUp, exitCode);
+        Assert.StartsWith($"zzfs: {failing} ended at its start: address 127.0.0.1:", error, StringComparison.Ordinal);
+        Assert.EndsWith(" is in use by another program\n", error, StringComparison.Ordinal);
+        Assert.DoesNotContain(cluster.Layout.Load().Parties, party => File.Exists(cluster.Layout.PidFile(party.Id)));
+    }
+
+    [Fact]
+    public async Task A_second_process_of_one_node_is_refused()
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync();
+        await cluster.RunAsync("up", cluster.Layout.Directory);
+        PartyId node = PartyId.Agreement(0);
+        (int exitCode, _, string error) = await cluster.RunAsync(null, "node", "agreement", "--config", cluster.Layout.NodeFile(node));
+        Assert.Equal(ExitCode.Configuration, exitCode);
+        Assert.Equal($"zzfs: {cluster.Layout.PidFile(node)}: the node runs already as process {cluster.ProcessOf(node)}\n", error);
+    }
+
+    [Fact]
+    public async Task What_was_killed_is_started_again_by_up()
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync();
+        await cluster.RunAsync("up", cluster.Layout.Directory);
+        int process = cluster.ProcessOf(PartyId.Agreement(2));
+        ProcessSignals.Kill(process);
+        await TestCluster.UntilAsync(() => ProcessUsage.StartTicks(process) is null);
+        (int exitCode, string output, _) = await cluster.RunAsync("up", cluster.Layout.Directory);
+        Assert.Equal((0, $"Started a2; {cluster.Layout.Directory} is up.\n"), (exitCode, output));
+    }
+
+    [Fact]
+    public async Task A_killed_controller_takes_its_frozen_replica_with_it()
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync();
+        await cluster.RunAsync("up", cluster.Layout.Directory);
+        int replica = cluster.ProcessOf(PartyId.Execution(2));
+        ProcessSignals.Kill(cluster.ProcessOf(PartyId.Controller(2)));
+        await TestCluster.UntilAsync(() => ProcessUsage.StartTicks(replica) is null);
+        Assert.Equal(0, (await cluster.RunAsync("up", cluster.Layout.Directory)).ExitCode);
+        Assert.NotEqual(replica, cluster.ProcessOf(PartyId.Execution(2)));
+    }
+}
