@@ -35,6 +35,7 @@ public sealed class ClientSession
     private readonly uint allAgreement;
 
     private PendingRequest? opening;
+    private PendingRequest? closing;
     private SessionId session;
     private long now;
     private long lastUsed;
@@ -110,7 +111,7 @@ public sealed class ClientSession
     {
         if (!cluster.Add((int)message.Sender.Index, message.Value))
             return;
-        if (!IsOpen && opening is null)
+        if (!IsOpen && opening is null && closing is null)
             Open();
     }
 
@@ -153,8 +154,11 @@ public sealed class ClientSession
 
     /// <summary>Submits the end of the session, after which nothing may be submitted.</summary>
     /// <param name="tag">Handed back when the session has ended.</param>
-    public void Close(object? tag) =>
-        Submit(new PendingRequest(Encode(new SessionOperation(SessionOperationKind.Close, 0, 0)), RequestFlags.None, tag));
+    public void Close(object? tag)
+    {
+        closing = new PendingRequest(Encode(new SessionOperation(SessionOperationKind.Close, 0, 0)), RequestFlags.None, tag);
+        Submit(closing);
+    }
 
     private static byte[] Encode(SessionOperation operation)
     {
@@ -243,6 +247,8 @@ public sealed class ClientSession
 
         slots[reply.Slot] = null;
         Unfinished--;
+        if (pending == closing)
+            session = SessionId.None;
         FillSlots();
         completed(pending, result);
     }
@@ -268,11 +274,13 @@ public sealed class ClientSession
             slots[i] = null;
         }
 
-        Open();
+        // A session that was to be closed and is no more is closed: it was, but the reply was lost.
+        if (closing is null)
+            Open();
         foreach (PendingRequest pending in lost)
         {
             Unfinished--;
-            completed(pending, OperationResult.Failed(Errno.EIO));
+            completed(pending, pending == closing ? OperationResult.Success : OperationResult.Failed(Errno.EIO));
         }
     }
 }

@@ -14,7 +14,8 @@ public sealed class BodyCache(int clients)
     private const long MaximumBytes = 24L << 20;
 
     private readonly Dictionary<Digest, Request> bodies = [];
-    private readonly Queue<Request>[] arrivals = [.. Enumerable.Range(0, clients).Select(_ => new Queue<Request>())];
+    // Digests, not requests: a body that was executed must not stay in memory until its place in this queue comes up.
+    private readonly Queue<Digest>[] arrivals = [.. Enumerable.Range(0, clients).Select(_ => new Queue<Digest>())];
     private readonly long[] bytes = new long[clients];
 
     /// <summary>The body, if it is here.</summary>
@@ -29,7 +30,7 @@ public sealed class BodyCache(int clients)
             return false;
         if (!bodies.TryAdd(request.Digest, request))
             return true;
-        arrivals[client].Enqueue(request);
+        arrivals[client].Enqueue(request.Digest);
         bytes[client] += request.Encoded.Length;
         Trim(client);
         return true;
@@ -44,12 +45,15 @@ public sealed class BodyCache(int clients)
 
     private void Trim(uint client)
     {
-        Queue<Request> queue = arrivals[client];
-        while (queue.TryPeek(out Request? oldest)
-            && (!bodies.ContainsKey(oldest.Digest) || queue.Count > MaximumRequests || bytes[client] > MaximumBytes))
+        Queue<Digest> queue = arrivals[client];
+        while (queue.TryPeek(out Digest oldest))
         {
+            bool isHeld = bodies.TryGetValue(oldest, out Request? request);
+            if (isHeld && queue.Count <= MaximumRequests && bytes[client] <= MaximumBytes)
+                return;
             queue.Dequeue();
-            Remove(oldest);
+            if (isHeld)
+                Remove(request!);
         }
     }
 }

@@ -16,7 +16,9 @@ public sealed partial class ExecutionReplica
     private const long KeptResultBytes = 8L << 20;
 
     private readonly List<(PartyId Client, SessionId Session, ushort Slot, SessionSlot State)> heldReplies = [];
-    private readonly Queue<SessionSlot> keptResults = new();
+
+    // Slots with a large result that is kept though it could be had again, the one that was executed longest ago first.
+    private readonly LinkedList<SessionSlot> keptResults = new();
     private readonly Dictionary<uint, SessionSlot> lastOpens = [];
     private long keptBytes;
 
@@ -185,21 +187,23 @@ public sealed partial class ExecutionReplica
     {
         if (!slot.IsRepeatable)
             return;
-        keptResults.Enqueue(slot);
+        slot.KeptPlace = keptResults.AddLast(slot);
         keptBytes += slot.Result!.Length;
-        while (keptBytes > KeptResultBytes && keptResults.TryDequeue(out SessionSlot? oldest))
+        while (keptBytes > KeptResultBytes)
         {
-            if (oldest.Result is null || !oldest.IsRepeatable || oldest == slot)
-                continue;
-            keptBytes -= oldest.Result.Length;
+            SessionSlot oldest = keptResults.First!.Value;
+            Drop(oldest);
             oldest.Result = null;
         }
     }
 
-    // The slot gets another result: the one that was kept no longer counts.
+    // The slot gets another result, or its result goes: it no longer counts.
     private void Drop(SessionSlot slot)
     {
-        if (slot is { IsRepeatable: true, Result: not null })
-            keptBytes -= slot.Result.Length;
+        if (slot.KeptPlace is null)
+            return;
+        keptResults.Remove(slot.KeptPlace);
+        slot.KeptPlace = null;
+        keptBytes -= slot.Result!.Length;
     }
 }

@@ -43,6 +43,7 @@ public sealed partial class ExecutionReplica
     private long gapSince;
     private long askedAt;
     private long bodiesAskedAt;
+    private Digest[] bodiesAskedFor = [];
     private int nextBodySource;
 
     /// <summary>Makes a replica that stands where its service's last checkpoint does.</summary>
@@ -153,13 +154,18 @@ public sealed partial class ExecutionReplica
             Execute();
     }
 
-    /// <summary>Bodies that were fetched; each proves itself by the digest that the order names.</summary>
+    /// <summary>
+    /// Bodies that were fetched; each proves itself by the digest that the order names. Others are not taken, since they
+    /// would push out what clients sent ahead.
+    /// </summary>
     public void OnBodies(in Verified<Bodies> message)
     {
         foreach (ReadOnlyMemory<byte> encoded in message.Value.Requests)
         {
-            if (Request.TryParse(encoded.ToArray()) is not { } request || !bodies.Add(request))
+            if (Request.TryParse(encoded.ToArray()) is not { } request)
                 Rejections.Count(Rejection.Malformed);
+            else if (Array.IndexOf(bodiesAskedFor, request.Digest) >= 0)
+                bodies.Add(request);
         }
 
         Execute();
@@ -239,12 +245,13 @@ public sealed partial class ExecutionReplica
         if (bodiesAskedAt != 0 && now - bodiesAskedAt < options.BodyMilliseconds)
             return false;
         bodiesAskedAt = now;
+        bodiesAskedFor = [.. missing];
         do
             nextBodySource = (nextBodySource + 1) % quorum.AgreementReplicas;
         while ((senders & (1u << nextBodySource)) == 0);
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        FetchBodies.Write(writer, [.. missing]);
+        FetchBodies.Write(writer, bodiesAskedFor);
         Output.EndMessage(start, new Recipients(1u << nextBodySource, 0, null));
         return false;
     }

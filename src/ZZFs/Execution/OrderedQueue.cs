@@ -14,12 +14,15 @@ public sealed class OrderedQueue
 
     private readonly Order?[][] statements;
     private readonly Quorum quorum;
-    private SequenceNumber highest;
+
+    // Per agreement replica, the highest number that it made a statement about.
+    private readonly SequenceNumber[] highest;
 
     /// <summary>Starts with nothing ordered.</summary>
     public OrderedQueue(Quorum quorum)
     {
         this.quorum = quorum;
+        highest = new SequenceNumber[quorum.AgreementReplicas];
         statements = new Order?[Window][];
         for (int i = 0; i < Window; i++)
             statements[i] = new Order?[quorum.AgreementReplicas];
@@ -28,14 +31,30 @@ public sealed class OrderedQueue
     /// <summary>Last number that was taken.</summary>
     public SequenceNumber Executed { get; private set; }
 
-    /// <summary>Whether some statement is about a number that was not taken yet.</summary>
-    public bool IsBehind => highest > Executed;
+    /// <summary>
+    /// Whether f + 1 agreement replicas made statements about numbers that were not taken yet; fewer may be liars, who
+    /// must not be able to keep a replica asking for what is not there.
+    /// </summary>
+    public bool IsBehind
+    {
+        get
+        {
+            int ahead = 0;
+            foreach (SequenceNumber number in highest)
+            {
+                if (number > Executed)
+                    ahead++;
+            }
+
+            return ahead >= quorum.Weak;
+        }
+    }
 
     /// <summary>Starts again after <paramref name="executed"/>.</summary>
     public void Reset(SequenceNumber executed)
     {
         Executed = executed;
-        highest = executed;
+        Array.Fill(highest, executed);
         foreach (Order?[] slot in statements)
             Array.Clear(slot);
     }
@@ -49,8 +68,8 @@ public sealed class OrderedQueue
         if (order.Number.Value > Executed.Value + Window)
             return false;
         this[order.Number][sender] = order;
-        if (order.Number > highest)
-            highest = order.Number;
+        if (order.Number > highest[sender])
+            highest[sender] = order.Number;
         return true;
     }
 

@@ -28,6 +28,9 @@ public sealed class SessionSlot
 
     /// <summary>The result; null when it is repeatable and was not kept.</summary>
     public byte[]? Result { get; set; }
+
+    /// <summary>Its place among the results that this replica keeps though they could be had again; not replicated.</summary>
+    internal LinkedListNode<SessionSlot>? KeptPlace { get; set; }
 }
 
 /// <summary>A client's session.</summary>

@@ -178,7 +178,7 @@ internal sealed class ReplicaHarness
     {
         var certified = new CheckpointState(
             new SequenceNumber(number), default, default, 3, new Timestamp(Wall), history, default, Digest.Of([state]), default);
-        return Messages.Checkpoint.Create(
+        return Agreement.Messages.Checkpoint.Create(
             PartyId.Execution(sender), default, complete: true, certified, sign ?? HashSignatures.Of(PartyId.Execution(sender)));
     }
 

@@ -1,0 +1,195 @@
+using Agreement.Messages;
+using Agreement.Protocol;
+using Agreement.Tests.Protocol;
+using ZZFs.Abstraction;
+using ZZFs.Abstraction.Operations;
+using ZZFs.Execution;
+
+namespace ZZFs.Tests.Execution;
+
+/// <summary>Drives one execution replica as its shell does, and plays the agreement replicas and clients around it.</summary>
+internal sealed class ExecutionHarness
+{
+    public const long Start = 1_700_000_000_000_000_000;
+
+    private readonly int id;
+    private readonly uint active;
+    private readonly ExecutionOptions options;
+    private readonly SortedDictionary<ulong, Order> orders = [];
+    private ExecutionInbox inbox;
+    private Digest history;
+    private ulong number;
+    private long time = Start;
+
+    public ExecutionHarness(int id = 0, int faults = 1, uint active = 3, int interval = 100, long checkpointBytes = 8 << 20)
+    {
+        this.id = id;
+        this.active = active;
+        Quorum = new Quorum(faults);
+        options = new ExecutionOptions
+        {
+            CheckpointInterval = interval,
+            CheckpointBytes = checkpointBytes,
+            Exports = [ExportEntry.Full, ExportEntry.Full with { ReadOnly = true }],
+        };
+        Replica = Make();
+        inbox = new ExecutionInbox(Replica);
+    }
+
+    public Quorum Quorum { get; }
+
+    public CountingService Service { get; } = new();
+
+    public ExecutionReplica Replica { get; private set; }
+
+    public long Now { get; private set; } = 1000;
+
+    /// <summary>History digest after the last batch of <see cref="NextOrder"/>.</summary>
+    public Digest LastHistory => history;
+
+    public SequenceNumber Last => new(number);
+
+    public ulong Rejected(Rejection reason) => Replica.Rejections[reason];
+
+    public Turn Receive(PartyId from, ReadOnlySpan<byte> message)
+    {
+        Replica.SetClock(Now);
+        inbox.Deliver(from, message.ToArray());
+        return Turn.Take(Replica.Output);
+    }
+
+    public Turn Receive(PartyId from, Action<MessageWriter> write)
+    {
+        var writer = new MessageWriter();
+        write(writer);
+        return Receive(from, writer.Written);
+    }
+
+    public Turn Receive(Request request) => Receive(request.Client, request.Encoded.Span);
+
+    public Turn Tick(long milliseconds)
+    {
+        Now += milliseconds;
+        Replica.SetClock(Now);
+        Replica.Tick();
+        return Turn.Take(Replica.Output);
+    }
+
+    public Turn Connected(PartyId party)
+    {
+        Replica.SetClock(Now);
+        Replica.OnConnected(party);
+        return Turn.Take(Replica.Output);
+    }
+
+    public Turn SendOrder(int sender, Order order) =>
+        Receive(PartyId.Agreement(sender), writer => order.Write(writer, MessageKind.Order));
+
+    public Turn SendBodies(int sender, params Request[] requests) => Receive(PartyId.Agreement(sender), writer =>
+    {
+        Bodies.WriteHeader(writer, requests.Length);
+        foreach (Request request in requests)
+            writer.WriteBytes(request.Encoded.Span);
+    });
+
+    public Turn SendSynced(int sender, SequenceNumber upTo, Digest at, ulong incarnation = 0) =>
+        Receive(PartyId.Agreement(sender), new Synced(new Incarnation(incarnation), upTo, at).Write);
+
+    /// <summary>2f + 1 agreement replicas have everything ordered so far on disk.</summary>
+    public Turn MakeDurable()
+    {
+        Turn last = SendSynced(0, Last, history);
+        for (int sender = 1; sender < Quorum.Strong; sender++)
+            last = SendSynced(sender, Last, history);
+        return last;
+    }
+
+    public Turn AskForReply(Request request) => Receive(
+        request.Client, new FetchReply(request.Session, request.Slot, request.SlotSequence, request.Digest).Write);
+
+    /// <summary>The next batch of the order, one millisecond of agreed time later unless told otherwise.</summary>
+    public Order NextOrder(IEnumerable<Request> requests, long stepNanoseconds = 1_000_000)
+    {
+        time += stepNanoseconds;
+        var batch = new Batch(EntryKind.Requests, new Timestamp(time), [.. requests.Select(request => request.Digest)]);
+        number++;
+        history = History.Extend(history, new SequenceNumber(number), batch.Digest);
+        var order = new Order(default, default, new SequenceNumber(number), history, batch);
+        orders.Add(number, order);
+        return order;
+    }
+
+    /// <summary>Has these requests executed as the next batch: bodies first, then f + 1 ORDERs.</summary>
+    public Turn Execute(params Request[] requests) => ExecuteLater(1_000_000, requests);
+
+    public Turn ExecuteLater(long stepNanoseconds, params Request[] requests)
+    {
+        foreach (Request request in requests)
+            Receive(request);
+        Order order = NextOrder(requests, stepNanoseconds);
+        for (int sender = 0; sender < Quorum.Weak - 1; sender++)
+            SendOrder(sender, order);
+        Turn turn = SendOrder(Quorum.Weak - 1, order);
+        Assert.Equal(order.Number, Replica.Executed);
+        return turn;
+    }
+
+    /// <summary>Opens a session of a client.</summary>
+    public SessionId Open(int client = 0, ulong nonce = 1, ushort slots = 8) => Opened(Execute(AskToOpen(client, nonce, slots)));
+
+    public static SessionId Opened(Turn turn) => new(ResultOf(turn.Replies.Single()).Number!.Value);
+
+    /// <summary>The process dies; the store is back at its last checkpoint; the order is replayed from there.</summary>
+    public IReadOnlyList<Reply> RestartAndReplay(IReadOnlyDictionary<Digest, Request> requests)
+    {
+        Service.Rollback();
+        Replica = Make();
+        inbox = new ExecutionInbox(Replica);
+        var replies = new List<Reply>();
+        foreach (Order order in orders.Values.Where(order => order.Number > Replica.Executed).ToList())
+        {
+            foreach (Digest digest in order.Batch.Requests)
+                Receive(requests[digest]);
+            for (int sender = 0; sender < Quorum.Weak; sender++)
+                replies.AddRange(SendOrder(sender, order).Replies);
+        }
+
+        return replies;
+    }
+
+    public static OperationResult ResultOf(in Reply reply)
+    {
+        Assert.True(reply.Full);
+        Assert.True(OperationCodec.TryDecodeResult(reply.Result, out OperationResult result));
+        return result;
+    }
+
+    public static Request AskToOpen(int client, ulong nonce, ushort slots = 8) => Ask(
+        client, SessionId.None, 1, Session(new SessionOperation(SessionOperationKind.Open, nonce, slots)));
+
+    public static Request Ask(
+        int client, SessionId session, ulong sequence, byte[] operation, ushort slot = 0, RequestFlags flags = RequestFlags.None, ulong incarnation = 0) =>
+        Request.Create(
+            PartyId.Client(client), flags, session, slot, sequence, new Incarnation(incarnation), operation, HashSignatures.Of(PartyId.Client(client)));
+
+    public static byte[] Session(SessionOperation operation)
+    {
+        var writer = new MessageWriter();
+        operation.Write(writer);
+        return writer.ToArray();
+    }
+
+    public static byte[] Write(int bytes = 0) => Encode(new Write(default, 0, new byte[bytes], false, false));
+
+    public static byte[] Read(int bytes) => Encode(new Read(default, 0, (uint)bytes, false));
+
+    private static byte[] Encode(Operation operation)
+    {
+        var writer = new MessageWriter();
+        OperationCodec.Encode(Credentials.Superuser, operation, writer);
+        return writer.ToArray();
+    }
+
+    private ExecutionReplica Make() =>
+        new(id, Quorum, options, active, Service, new HashSignatures(), HashSignatures.Of(PartyId.Execution(id)));
+}
