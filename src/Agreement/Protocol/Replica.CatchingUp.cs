@@ -223,8 +223,10 @@ public sealed partial class Replica
     // The primary first, which had them all; then the others in turn.
     private int NextBodySource(LogSlot slot)
     {
-        int source = (Primary + slot.BodiesAsked) % quorum.AgreementReplicas;
-        return source == id ? (source + 1) % quorum.AgreementReplicas : source;
+        int replicas = quorum.AgreementReplicas;
+        int step = slot.BodiesAsked % (replicas - 1);
+        int own = (id - Primary + replicas) % replicas;
+        return (Primary + (step < own ? step : step + 1)) % replicas;
     }
 
     private void FetchMissingBodies(LogSlot slot, uint mask)

@@ -14,7 +14,7 @@ public class BodiesTests
         Request.Create(PartyId.Client(0), RequestFlags.None, new SessionId(1), 0, 1, default, new byte[20], HashSignatures.Forge);
 
     [Fact]
-    public void A_missing_body_is_asked_of_the_primary_after_a_grace_and_then_of_everybody()
+    public void A_missing_body_is_asked_of_the_primary_after_a_grace_and_then_of_the_others_ever_later()
     {
         var backup = new ReplicaHarness(1);
         Assert.Empty(backup.PrePrepare(1, Batch([Good])).BodyRequests);
@@ -22,9 +22,48 @@ public class BodiesTests
         Turn turn = backup.Tick(1);
         Assert.Equal([Good.Digest], Assert.Single(turn.BodyRequests).Digests);
         Assert.Equal(0b0001u, turn.Of(MessageKind.FetchBodies).Single().To.Agreement);
-        Assert.Empty(backup.Tick(1).BodyRequests);
-        turn = backup.Tick(backup.Options.BodyGraceMilliseconds);
-        Assert.Equal(0b1101u, turn.Of(MessageKind.FetchBodies).Single().To.Agreement);
+        foreach ((int factor, uint asked) in ((int, uint)[])[(4, 0b0100), (16, 0b1000), (64, 0b0001)])
+        {
+            Assert.Empty(backup.Tick((factor * backup.Options.BodyGraceMilliseconds) - 1).BodyRequests);
+            turn = backup.Tick(1);
+            Assert.Equal(asked, turn.Of(MessageKind.FetchBodies).Single().To.Agreement);
+        }
+    }
+
+    // Bodies are large: whoever lacks many is often one whose links are full already.
+    [Fact]
+    public void Missing_bodies_of_many_numbers_are_asked_for_a_few_at_a_time()
+    {
+        var backup = new ReplicaHarness(1);
+        for (ulong number = 1; number <= 20; number++)
+            backup.PrePrepare(number, Batch([Ask(0, number)]));
+        Assert.InRange(backup.Tick(backup.Options.BodyGraceMilliseconds).BodyRequests.Count(), 1, 4);
+    }
+
+    // A peer that asks for the same megabytes over and over must not fill our memory and links.
+    [Fact]
+    public void One_peer_gets_bodies_up_to_a_budget_and_more_only_later()
+    {
+        var primary = new ReplicaHarness(0);
+        Request large = Ask(0, 1, bytes: 1 << 20);
+        primary.Receive(large);
+        Assert.InRange(Served(2), 8L << 20, 10L << 20);
+        Assert.Equal(0, Served(2));
+        Assert.InRange(Served(3), 8L << 20, 10L << 20);
+        primary.Tick(60);
+        Assert.InRange(Served(2), 8L << 20, 10L << 20);
+
+        long Served(int peer)
+        {
+            long bytes = 0;
+            for (int i = 0; i < 20; i++)
+            {
+                Turn turn = primary.Receive(PartyId.Agreement(peer), writer => FetchBodies.Write(writer, [large.Digest]));
+                bytes += turn.Of(MessageKind.Bodies).Sum(message => (long)message.Bytes.Length);
+            }
+
+            return bytes;
+        }
     }
 
     [Fact]
