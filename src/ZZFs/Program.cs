@@ -9,7 +9,7 @@ public static class Program
 {
     /// <summary>Runs one command and returns its exit code.</summary>
     /// <param name="arguments">The command line, without the program's name.</param>
-    public static int Main(string[] arguments) => Run(arguments, new ProgramParts(), Console.Out, Console.Error);
+    public static int Main(string[] arguments) => Run(arguments, StandardParts.Create(), Console.Out, Console.Error);
 
     /// <summary>The same with other parts and streams.</summary>
     public static int Run(IReadOnlyList<string> arguments, ProgramParts parts, TextWriter output, TextWriter error)
@@ -29,6 +29,8 @@ public static class Program
         MountCommand.Create(parts),
         UmountCommand.Create(),
         NodeCommand.Create(parts),
+        BenchCommand.Create(),
+        DemoCommand.Create(),
         VersionCommand.Create(),
     };
 }

@@ -89,6 +89,19 @@ public sealed record ClusterFile
         _ => null,
     };
 
+    /// <summary>Mask of the execution replicas that are active in epoch 0.</summary>
+    public uint InitiallyActive()
+    {
+        uint mask = 0;
+        foreach (ExecutionEntry entry in Execution)
+        {
+            if (entry.InitialRole == InitialRole.Active)
+                mask |= 1u << (int)entry.Id.Index;
+        }
+
+        return mask;
+    }
+
     /// <summary>Public keys of every party, as links need them.</summary>
     public IReadOnlyDictionary<PartyId, PartyPublicKeys> PublicKeys()
     {

@@ -34,7 +34,7 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
     private Watch?[] watches = new Watch?[64];
     private uint nextGeneration;
     private long nowNanoseconds;
-    private int loopThread;
+    private volatile int loopThread;
     private volatile bool stopping;
     private bool disposed;
 
@@ -120,6 +120,8 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
     /// <exception cref="IOException">The descriptor can't be watched: it is closed, or a regular file.</exception>
     public void WatchWritable(int descriptor, Action? onWritable)
     {
+        if (onWritable is null && Find(descriptor) is null)
+            return;
         Watch watch = FindOrAdd(descriptor);
         watch.OnWritable = onWritable;
         Apply(watch);
@@ -128,6 +130,7 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
     /// <inheritdoc/>
     public void Unregister(int descriptor)
     {
+        CheckThread();
         if (Find(descriptor) is not Watch watch)
             return;
         watches[descriptor] = null;
@@ -139,12 +142,17 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
     public IDisposable Schedule(TimeSpan delay, Action action)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
+        CheckThread();
         // The clock of this moment: the turn's own may be old, and the timer would come too early by as much.
         return timers.Add(ReadClock() + (delay.Ticks * TimeSpan.NanosecondsPerTick), action);
     }
 
     /// <inheritdoc/>
-    public void AtEndOfTurn(Action action) => endOfTurn.Add(action);
+    public void AtEndOfTurn(Action action)
+    {
+        CheckThread();
+        endOfTurn.Add(action);
+    }
 
     /// <inheritdoc/>
     public void Post(Action action) => Enqueue(new Posted(action, null, null));
@@ -279,12 +287,16 @@ public sealed unsafe class EventLoop : IEventLoop, IDisposable
         _ = Libc.Read(wakeDescriptor, (byte*)&count, sizeof(ulong));
     }
 
+    // Everything here and in what the loop calls is without locks: a call from another thread would break it silently.
+    private void CheckThread() => Invariant.That(loopThread == 0 || loopThread == Environment.CurrentManagedThreadId);
+
     private Watch? Find(int descriptor) =>
         (uint)descriptor < (uint)watches.Length ? watches[descriptor] : null;
 
     private Watch FindOrAdd(int descriptor)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(descriptor);
+        CheckThread();
         if (Find(descriptor) is Watch known)
             return known;
         if (descriptor >= watches.Length)

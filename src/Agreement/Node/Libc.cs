@@ -18,9 +18,6 @@ internal static unsafe partial class Libc
     public const int EventNonBlocking = 0x800;
     public const int EventCloseOnExec = 0x80000;
 
-    /// <summary>A dead peer must be an error of the call, not a SIGPIPE.</summary>
-    public const int MessageNoSignal = 0x4000;
-
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     public static partial int EpollCreate(int flags);
 
@@ -38,12 +35,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, byte* buffer, nint count);
-
-    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
-    public static partial nint Receive(int descriptor, byte* buffer, nint count, int flags);
-
-    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
-    public static partial nint Send(int descriptor, byte* buffer, nint count, int flags);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);

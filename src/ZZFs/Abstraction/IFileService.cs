@@ -50,6 +50,9 @@ public interface IFileService : IDisposable
     /// <summary>The bytes that were handed to <see cref="TakeCheckpoint"/> with <see cref="LastCheckpoint"/>; empty for a new volume.</summary>
     ReadOnlyMemory<byte> LastCheckpointAnnex { get; }
 
+    /// <summary>What <see cref="TakeCheckpoint"/> returned for <see cref="LastCheckpoint"/>; zero for a new volume.</summary>
+    Digest LastCheckpointDigest { get; }
+
     /// <summary>Executes one encoded operation (see OperationCodec) and appends the encoded result.</summary>
     /// <remarks>Never throws for bad input: what can't be decoded gives EPROTO.</remarks>
     void Execute(in OperationContext context, ReadOnlyMemory<byte> operation, MessageWriter result);

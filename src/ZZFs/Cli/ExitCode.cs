@@ -21,6 +21,12 @@ public static class ExitCode
     /// <summary>The file system could not be mounted or unmounted.</summary>
     public const int Mount = 5;
 
+    /// <summary>A benchmark read something wrong.</summary>
+    public const int WrongBytes = 6;
+
+    /// <summary>A signal ended it; what it had made was removed.</summary>
+    public const int Interrupted = 130;
+
     /// <summary>A bug of ours (EX_SOFTWARE of sysexits.h).</summary>
     public const int Internal = 70;
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
+using Agreement.Messages;
 using Agreement.Node;
 
 namespace Agreement.Tests.Node;
@@ -266,6 +267,27 @@ public sealed class EventLoopTests : IDisposable
         Assert.Throws<IOException>(() => loop.Register(1_000_000, () => { }));
         // The failure left nothing behind.
         Assert.Throws<IOException>(() => loop.Register(1_000_000, () => { }));
+    }
+
+    [Fact]
+    public void A_call_of_another_thread_while_the_loop_runs_is_noticed()
+    {
+        var failures = new List<Exception?>();
+        loop.Post(() =>
+        {
+            var thread = new Thread(() =>
+            {
+                failures.Add(Record.Exception(() => loop.AtEndOfTurn(() => { })));
+                failures.Add(Record.Exception(() => loop.Schedule(TimeSpan.Zero, () => { })));
+                failures.Add(Record.Exception(() => loop.Register(0, () => { })));
+            });
+            thread.Start();
+            thread.Join();
+        });
+        loop.RunTurn(0);
+
+        Assert.Equal(3, failures.Count);
+        Assert.All(failures, f => Assert.IsType<InvariantBrokenException>(f));
     }
 
     [Fact]

@@ -1,0 +1,48 @@
+using Agreement.Messages;
+using ZZFs.Abstraction;
+using ZZFs.Abstraction.Operations;
+
+namespace AgreementBench;
+
+/// <summary>A service that does nothing and answers as many bytes as the operation asks for: what is left is the protocol.</summary>
+/// <remarks>Operation: code (1), reply bytes (4), padding.</remarks>
+internal sealed class NullService : IFileService
+{
+    private static readonly byte[] Zeros = new byte[1 << 16];
+
+    public SequenceNumber LastCheckpoint { get; private set; }
+
+    public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
+
+    public Digest LastCheckpointDigest => default;
+
+    public static Operation Ask(int requestBytes, int replyBytes) =>
+        new Write(new ObjectId((uint)replyBytes, 0), 0, new byte[requestBytes], false, false);
+
+    public void Execute(in OperationContext context, ReadOnlyMemory<byte> operation, MessageWriter result)
+    {
+        OperationCodec.TryDecode(operation, out _, out Operation decoded);
+        uint replyBytes = ((Write)decoded).Object.Index;
+        OperationCodec.EncodeResult(
+            replyBytes == 0 ? OperationResult.Success : new OperationResult { Data = Zeros.AsMemory(0, (int)replyBytes) }, result);
+    }
+
+    public void EndSession(SessionId session)
+    {
+    }
+
+    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    {
+        LastCheckpoint = number;
+        LastCheckpointAnnex = annex.ToArray();
+        return default;
+    }
+
+    public void Rollback()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,93 @@
+using Agreement.Crypto;
+using Agreement.Messages;
+
+namespace Agreement.Protocol;
+
+/// <summary>
+/// Parses what arrives on an agreement replica's authenticated links and hands it to the core: who may send what is
+/// decided here, once. Pure; the shell and the simulator use the same.
+/// </summary>
+public sealed class AgreementInbox(Replica replica)
+{
+    /// <summary>Handles one message. Input of any content is safe; what is wrong is counted.</summary>
+    public void Deliver(PartyId from, ReadOnlyMemory<byte> message)
+    {
+        var reader = new MessageReader(message);
+        var kind = (MessageKind)reader.ReadByte();
+        bool accepted = from.Role switch
+        {
+            PartyRole.Agreement => FromAgreement(from, kind, ref reader),
+            PartyRole.Execution => FromExecution(from, kind, ref reader),
+            PartyRole.Client => FromClient(from, kind, message),
+            _ => false,
+        };
+        if (!accepted)
+            replica.Rejections.Count(Rejection.Malformed);
+    }
+
+    private bool FromAgreement(PartyId from, MessageKind kind, ref MessageReader reader)
+    {
+        switch (kind)
+        {
+            case MessageKind.PrePrepare when PrePrepare.TryRead(ref reader, out PrePrepare proposed):
+                replica.OnPrePrepare(Verified<PrePrepare>.OverLink(from, proposed));
+                return true;
+            case MessageKind.Prepare when Vote.TryRead(ref reader, out Vote vote):
+                replica.OnPrepare(Verified<Vote>.OverLink(from, vote));
+                return true;
+            case MessageKind.Commit when Vote.TryRead(ref reader, out Vote vote):
+                replica.OnCommit(Verified<Vote>.OverLink(from, vote));
+                return true;
+            case MessageKind.Committed when Order.TryRead(ref reader, out Order statement):
+                replica.OnCommitted(Verified<Order>.OverLink(from, statement));
+                return true;
+            case MessageKind.Progress when Progress.TryRead(ref reader, out Progress progress):
+                replica.OnProgress(Verified<Progress>.OverLink(from, progress));
+                return true;
+            case MessageKind.StableCertificate when StableCertificate.TryRead(ref reader, out StableCertificate certificate):
+                replica.OnStableCertificate(Verified<StableCertificate>.OverLink(from, certificate));
+                return true;
+            case MessageKind.Bodies when Bodies.TryRead(ref reader, out Bodies bodies):
+                replica.OnBodies(Verified<Bodies>.OverLink(from, bodies));
+                return true;
+            case MessageKind.FetchBodies when FetchBodies.TryRead(ref reader, out FetchBodies fetch):
+                replica.OnFetchBodies(Verified<FetchBodies>.OverLink(from, fetch));
+                return true;
+            case MessageKind.Synced:
+                // Statements of durability concern whoever waits with a reply; agreement replicas will judge by them.
+                return Synced.TryRead(ref reader, out _);
+            default:
+                return false;
+        }
+    }
+
+    private bool FromExecution(PartyId from, MessageKind kind, ref MessageReader reader)
+    {
+        switch (kind)
+        {
+            case MessageKind.ExecReport when ExecReport.TryRead(ref reader, out ExecReport report):
+                replica.OnExecReport(Verified<ExecReport>.OverLink(from, report));
+                return true;
+            case MessageKind.Checkpoint when Checkpoint.TryRead(ref reader, out Checkpoint checkpoint):
+                replica.OnCheckpoint(Verified<Checkpoint>.OverLink(from, checkpoint));
+                return true;
+            case MessageKind.FetchOrders when FetchOrders.TryRead(ref reader, out FetchOrders fetch):
+                replica.OnFetchOrders(Verified<FetchOrders>.OverLink(from, fetch));
+                return true;
+            case MessageKind.FetchBodies when FetchBodies.TryRead(ref reader, out FetchBodies fetch):
+                replica.OnFetchBodies(Verified<FetchBodies>.OverLink(from, fetch));
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool FromClient(PartyId from, MessageKind kind, ReadOnlyMemory<byte> message)
+    {
+        // The body outlives the link's buffer, so it is copied once, here.
+        if (kind != MessageKind.Request || Request.TryParse(message.ToArray()) is not { } request)
+            return false;
+        replica.OnRequest(Verified<Request>.OverLink(from, request));
+        return true;
+    }
+}

@@ -1,0 +1,177 @@
+using Agreement.Crypto;
+using Agreement.Messages;
+
+namespace Agreement.Protocol;
+
+// Checkpoints that execution replicas certify move the water marks (DESIGN §8); durability statements (DESIGN §5).
+public sealed partial class Replica
+{
+    /// <summary>Checkpoints above the stable one that are kept for each execution replica.</summary>
+    private const int CheckpointsKept = 16;
+
+    private readonly List<Checkpoint>[] checkpoints;
+    private readonly ExecReport?[] reports;
+    private readonly Action<LogSlot> forget;
+    private ulong recordsAtStable;
+
+    /// <summary>A signed checkpoint of an execution replica, from whoever passed it on.</summary>
+    public void OnCheckpoint(in Verified<Checkpoint> message)
+    {
+        Checkpoint checkpoint = message.Value;
+        if (checkpoint.Number <= LowWaterMark)
+            return;
+        if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas || !checkpoint.IsSigned(signatures))
+        {
+            Rejections.Count(Rejection.BadSignature);
+            return;
+        }
+
+        List<Checkpoint> known = checkpoints[checkpoint.Sender.Index];
+        known.RemoveAll(other => other.Number == checkpoint.Number && other.Root == checkpoint.Root);
+        if (known.Count >= CheckpointsKept)
+            known.RemoveAt(0);
+        known.Add(checkpoint);
+        if (Certify(checkpoint) is { } certificate)
+            BecomeStable(certificate);
+    }
+
+    /// <summary>A peer's proof of a stable checkpoint: how a replica that was away longer than the log catches up.</summary>
+    public void OnStableCertificate(in Verified<StableCertificate> message)
+    {
+        StableCertificate certificate = message.Value;
+        if (certificate.State.Number <= LowWaterMark)
+            return;
+        if (!certificate.IsValid(quorum, signatures))
+        {
+            Rejections.Count(Rejection.BadSignature);
+            return;
+        }
+
+        BecomeStable(certificate);
+    }
+
+    /// <summary>What an execution replica answered; kept for the judgement of disagreeing ones.</summary>
+    public void OnExecReport(in Verified<ExecReport> message)
+    {
+        uint sender = message.Sender.Index;
+        ExecReport report = message.Value;
+        if (log.Holds(report.Number) && log[report.Number] is { Delivered: true } slot && slot.History != report.History)
+            Rejections.Count(Rejection.Mismatch);
+        foreach (ExecReport? other in reports)
+        {
+            if (other is { } known && known.Number == report.Number && known.Chain != report.Chain)
+                Rejections.Count(Rejection.Mismatch);
+        }
+
+        reports[sender] = report;
+    }
+
+    /// <summary>Everything up to the given count of records (see <see cref="Output.RecordCount"/>) is on disk.</summary>
+    public void OnLogSynced(ulong records)
+    {
+        SequenceNumber before = Synced;
+        if (Synced < LowWaterMark && recordsAtStable <= records)
+            Synced = LowWaterMark;
+        while (Synced >= LowWaterMark && Synced < Delivered && log[Synced.Next].RecordsAtDelivery <= records)
+            Synced = Synced.Next;
+        if (Synced > before)
+            SendSynced(otherReplicas, ActiveExecution);
+    }
+
+    private void SendSynced(uint agreement, uint execution)
+    {
+        if (Synced < LowWaterMark)
+            return;
+        Digest history = Synced == LowWaterMark ? Stable?.State.History ?? default : log[Synced].History;
+        MessageWriter writer = Output.BeginMessage();
+        int start = writer.Length;
+        new Synced(Incarnation, Synced, history).Write(writer);
+        Output.EndMessage(start, new Recipients(agreement, execution, null));
+    }
+
+    // f + 1 that match on (n, root), from distinct execution replicas, whatever their epoch.
+    private StableCertificate? Certify(Checkpoint checkpoint)
+    {
+        var matching = new List<Checkpoint>(quorum.Weak);
+        foreach (List<Checkpoint> known in checkpoints)
+        {
+            Checkpoint? match = known.Find(other => other.Number == checkpoint.Number && other.Root == checkpoint.Root);
+            if (match is not null && matching.Count < quorum.Weak)
+                matching.Add(match);
+        }
+
+        return matching.Count >= quorum.Weak ? new StableCertificate(matching) : null;
+    }
+
+    private void BecomeStable(StableCertificate certificate)
+    {
+        CheckpointState state = certificate.State;
+        if (state.Number <= Delivered && HistoryAt(state.Number) is { } own && own != state.History)
+        {
+            // f + 1 execution replicas signed a history that is not ours: more than f parties lie. Counted, never obeyed.
+            Rejections.Count(Rejection.Mismatch);
+            return;
+        }
+
+        Apply(certificate);
+        MessageWriter record = Output.BeginRecord();
+        int start = record.Length;
+        record.WriteByte((byte)LogRecordKind.Stable);
+        certificate.Write(record);
+        Output.EndRecord(start, state.Number);
+        recordsAtStable = Output.RecordCount;
+        Output.TruncateUpTo = state.Number;
+
+        // Older records may go from now on, so the proof that they may must not be lost (DESIGN §5).
+        Output.SyncBeforeSending = true;
+        MessageWriter message = Output.BeginMessage();
+        start = message.Length;
+        certificate.Write(message);
+        Output.EndMessage(start, new Recipients(0, ActiveExecution, null));
+        BodyArrived();
+    }
+
+    // Moves the low water mark, and, when this replica lags behind it, its own place in the order too.
+    private void Apply(StableCertificate certificate)
+    {
+        CheckpointState state = certificate.State;
+        Stable = certificate;
+        log.Advance(state.Number, forget);
+        foreach (List<Checkpoint> known in checkpoints)
+            known.RemoveAll(other => other.Number <= state.Number);
+        if (Delivered >= state.Number)
+            return;
+        Delivered = state.Number;
+        deliveredHistory = state.History;
+        lastTimestamp = state.Timestamp;
+        Incarnation = state.Incarnation;
+        Epoch = state.Epoch;
+        ActiveExecution = state.Active;
+        if (lastProposed < Delivered)
+            lastProposed = Delivered;
+        if (lastProposedTime.CompareTo(lastTimestamp) < 0)
+            lastProposedTime = lastTimestamp;
+    }
+
+    private Digest? HistoryAt(SequenceNumber number)
+    {
+        if (number == Delivered)
+            return deliveredHistory;
+        return log.Holds(number) && log[number].Delivered ? log[number].History : null;
+    }
+
+    private void Forget(LogSlot slot)
+    {
+        if (slot.Batch is null)
+            return;
+        logBytes -= slot.BodyBytes;
+        for (int i = 0; i < slot.Batch.Requests.Count; i++)
+        {
+            // A batch that was never accepted refers to nothing yet, but some of its bodies may have been fetched for it.
+            if (slot.BodyBytes > 0)
+                pool.Release(slot.Batch.Requests[i]);
+            else
+                pool.Discard(slot.Batch.Requests[i]);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+namespace Agreement.Protocol;
+
+/// <summary>Settings of an agreement replica; those marked "agreed" must be equal on all replicas of a cluster.</summary>
+public sealed record ReplicaOptions
+{
+    /// <summary>Numbers between checkpoints, k (agreed).</summary>
+    public int CheckpointInterval { get; init; } = 256;
+
+    /// <summary>
+    /// Width of the window between the water marks, L (agreed): two checkpoint intervals, as in TOCS 2002, and never so
+    /// small that its reserved numbers leave the next checkpoint out of reach.
+    /// </summary>
+    public int Window => 2 * Math.Max(CheckpointInterval, Replica.ReservedNumbers);
+
+    /// <summary>Proposals of this primary that may be undelivered while more than a full batch does not wait.</summary>
+    public int ProposalsInFlight { get; init; } = 4;
+
+    /// <summary>The primary pauses when bodies above the low water mark exceed this many bytes.</summary>
+    public long MaximumLogBytes { get; init; } = 24L << 20;
+
+    /// <summary>How far a proposed timestamp may be from a backup's clock, in nanoseconds.</summary>
+    public long TimestampDriftNanoseconds { get; init; } = 10_000_000_000;
+
+    /// <summary>How long a missing body may take before it is fetched, in milliseconds.</summary>
+    public int BodyGraceMilliseconds { get; init; } = 4;
+
+    /// <summary>How long a number may stay undelivered before peers are asked for what is missing, in milliseconds.</summary>
+    public int StallMilliseconds { get; init; } = 60;
+
+    /// <summary>How often peers hear of our progress when nothing stalls, in milliseconds.</summary>
+    public int ProgressMilliseconds { get; init; } = 1000;
+
+    /// <summary>A request that was ordered is ordered again when its client still asks after this time, in milliseconds.</summary>
+    public int ReorderMilliseconds { get; init; } = 250;
+
+    /// <summary>Bodies of one client that wait to be ordered, in bytes and number; more are dropped and counted.</summary>
+    public long ClientPendingBytes { get; init; } = 24L << 20;
+
+    /// <summary>See <see cref="ClientPendingBytes"/>.</summary>
+    public int ClientPendingRequests { get; init; } = 1024;
+}

@@ -1,0 +1,111 @@
+using System.Buffers.Binary;
+using ZZFs.Stores;
+
+namespace ZZFs.Abstraction;
+
+/// <summary>What kinds of metadata record the wrapper keeps in a store; the first byte of their keys.</summary>
+internal enum MetadataKind : byte
+{
+    /// <summary>Number, annex and digest of the last checkpoint.</summary>
+    Header = 1,
+
+    /// <summary>(chunk) → bits of the places in use.</summary>
+    Allocation = 2,
+
+    /// <summary>(object) → its locks.</summary>
+    Locks = 3,
+
+    /// <summary>(session, object) → one byte; the orphans of a session.</summary>
+    Orphan = 4,
+
+    /// <summary>(object, directory) → how many names of an object with several names are in the directory.</summary>
+    Parent = 5,
+
+    /// <summary>(object, name) → value of an extended attribute.</summary>
+    Xattr = 6,
+
+    /// <summary>(level, node) → digests of a node of the object array's tree.</summary>
+    ArrayNode = 7,
+
+    /// <summary>(object, level, node) → digests of a node of a file's tree.</summary>
+    FileNode = 8,
+
+    /// <summary>(directory, level, first name) → digest of a range of entries.</summary>
+    EntryRange = 9,
+}
+
+/// <summary>Builds keys: the kind, then numbers in big-endian so that bytes sort as numbers do, then a name.</summary>
+internal static class MetadataKey
+{
+    public static byte[] Of(MetadataKind kind) => [(byte)kind];
+
+    public static byte[] Of(MetadataKind kind, uint first)
+    {
+        byte[] key = new byte[1 + sizeof(uint)];
+        key[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), first);
+        return key;
+    }
+
+    public static byte[] Of(MetadataKind kind, uint first, uint second)
+    {
+        byte[] key = new byte[1 + (2 * sizeof(uint))];
+        key[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), first);
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(5), second);
+        return key;
+    }
+
+    public static byte[] OfSession(ulong session, uint index)
+    {
+        byte[] key = new byte[1 + sizeof(ulong) + sizeof(uint)];
+        key[0] = (byte)MetadataKind.Orphan;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), session);
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(9), index);
+        return key;
+    }
+
+    public static byte[] OfNode(MetadataKind kind, uint index, int level, ulong number)
+    {
+        byte[] key = new byte[1 + sizeof(uint) + 1 + sizeof(ulong)];
+        key[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), index);
+        key[5] = (byte)level;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(6), number);
+        return key;
+    }
+
+    public static byte[] OfRange(uint directory, int level, ReadOnlySpan<byte> start)
+    {
+        byte[] key = new byte[1 + sizeof(uint) + 1 + start.Length];
+        key[0] = (byte)MetadataKind.EntryRange;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), directory);
+        key[5] = (byte)level;
+        start.CopyTo(key.AsSpan(6));
+        return key;
+    }
+
+    public static byte[] OfXattr(uint index, ReadOnlySpan<byte> name)
+    {
+        byte[] key = new byte[1 + sizeof(uint) + name.Length];
+        key[0] = (byte)MetadataKind.Xattr;
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), index);
+        name.CopyTo(key.AsSpan(5));
+        return key;
+    }
+
+    /// <summary>The number at the end of a key.</summary>
+    public static uint LastNumber(ReadOnlySpan<byte> key) => key.Length > sizeof(uint)
+        ? BinaryPrimitives.ReadUInt32BigEndian(key[^sizeof(uint)..])
+        : throw new StoreDamagedException("the store is damaged: a metadata key is too short");
+
+    /// <summary>The first key that is greater than every key that begins with <paramref name="prefix"/>.</summary>
+    /// <remarks>There always is one, for no kind is 255.</remarks>
+    public static byte[] After(ReadOnlySpan<byte> prefix)
+    {
+        int last = prefix.LastIndexOfAnyExcept((byte)0xff);
+        byte[] key = prefix[..(last + 1)].ToArray();
+        key[last]++;
+        return key;
+    }
+}

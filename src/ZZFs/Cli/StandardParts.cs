@@ -1,0 +1,41 @@
+using Agreement.Node;
+using ZZFs.Abstraction;
+using ZZFs.Cli.Mounting;
+using ZZFs.Execution;
+using ZZFs.Stores;
+
+namespace ZZFs.Cli;
+
+/// <summary>The parts of the real program: agreement and execution replicas, and FUSE mounts.</summary>
+public static class StandardParts
+{
+    /// <summary>What <c>zzfs</c> is made of.</summary>
+    public static ProgramParts Create() => new()
+    {
+        Agreement = StartAgreement,
+        Execution = StartExecution,
+        Mount = ClusterMount.StartAsync,
+    };
+
+    private static RunningNode StartAgreement(NodeContext context)
+    {
+        var node = new AgreementNode(context.Cluster, context.Node.Id, context.Identity, context.Node.DataFolder, context.Loop);
+        return new RunningNode(node, node);
+    }
+
+    private static RunningNode StartExecution(NodeContext context)
+    {
+        var limits = new VolumeLimits(
+            context.Cluster.VolumeSize.Bytes, (uint)Math.Min(context.Cluster.VolumeSize.Objects, uint.MaxValue), VolumeLimits.Default.TotalLocks);
+        var files = new ConformanceWrapper(EmbeddedStore.Open(Path.Combine(context.Node.DataFolder, "store.db")), limits);
+        var node = new ExecutionNode(context.Cluster, context.Node.Id, context.Identity, files, context.Loop);
+        return new RunningNode(node, node);
+    }
+
+    private sealed class RunningNode(INodeStatusSource source, IDisposable node) : INode
+    {
+        public NodeStatus Current => source.Current;
+
+        public void Dispose() => node.Dispose();
+    }
+}

@@ -1,0 +1,278 @@
+using Agreement.Crypto;
+using Agreement.Messages;
+using Agreement.Protocol;
+using ZZFs.Abstraction;
+using ZZFs.Abstraction.Operations;
+using ZZFs.Execution;
+
+namespace ZZFs.Client;
+
+/// <summary>
+/// A client's side of the protocol: learns the cluster's state, opens a session, puts operations into its slots, signs and
+/// sends them to all agreement and active execution replicas, collects replies, and sends again what is not answered. A
+/// pure state machine; what to send is gathered in <see cref="Output"/>, and answers go to the callback.
+/// </summary>
+public sealed class ClientSession
+{
+    /// <summary>First time to wait for a reply before sending again, in milliseconds; doubles up to <see cref="MaximumPatience"/>.</summary>
+    private const long FirstPatience = 400;
+
+    private const long MaximumPatience = 4000;
+
+    /// <summary>An unused session is renewed this often, in milliseconds; its lease is six times as long.</summary>
+    private const long RenewMilliseconds = 20_000;
+
+    private readonly PartyId self;
+    private readonly Quorum quorum;
+    private readonly int slotCount;
+    private readonly Request.Signer sign;
+    private readonly Func<UInt128> nextNonce;
+    private readonly Action<PendingRequest, OperationResult> completed;
+    private readonly ClusterView cluster;
+    private readonly Queue<PendingRequest> waiting = new();
+    private readonly PendingRequest?[] slots;
+    private readonly ulong[] sequences;
+    private readonly uint allAgreement;
+
+    private PendingRequest? opening;
+    private SessionId session;
+    private long now;
+    private long lastUsed;
+
+    /// <summary>Makes a client without a session.</summary>
+    /// <param name="self">Which client.</param>
+    /// <param name="quorum">Thresholds.</param>
+    /// <param name="slotCount">Operations in flight.</param>
+    /// <param name="sign">Signs as this client.</param>
+    /// <param name="nextNonce">Gives a fresh random number for each session.</param>
+    /// <param name="completed">Called once for each submitted operation, with its certified result.</param>
+    public ClientSession(
+        PartyId self,
+        Quorum quorum,
+        int slotCount,
+        Request.Signer sign,
+        Func<UInt128> nextNonce,
+        Action<PendingRequest, OperationResult> completed)
+    {
+        this.self = self;
+        this.quorum = quorum;
+        this.slotCount = slotCount;
+        this.sign = sign;
+        this.nextNonce = nextNonce;
+        this.completed = completed;
+        cluster = new ClusterView(quorum);
+        slots = new PendingRequest?[slotCount];
+        sequences = new ulong[slotCount];
+        allAgreement = (1u << quorum.AgreementReplicas) - 1;
+    }
+
+    /// <summary>What to send; carry it out and clear it.</summary>
+    public Output Output { get; } = new();
+
+    /// <summary>Why messages were refused, and how often.</summary>
+    public RejectionCounters Rejections { get; } = new();
+
+    /// <summary>Whether a session is open.</summary>
+    public bool IsOpen => session != SessionId.None;
+
+    /// <summary>Operations submitted and not completed.</summary>
+    public int Unfinished { get; private set; }
+
+    /// <summary>Times a request was sent again.</summary>
+    public ulong Resends { get; private set; }
+
+    /// <summary>Tells the time before anything else is called, in monotonic milliseconds.</summary>
+    public void SetClock(long milliseconds) => now = milliseconds;
+
+    /// <summary>Submits an encoded operation.</summary>
+    public void Submit(PendingRequest request)
+    {
+        Unfinished++;
+        waiting.Enqueue(request);
+        FillSlots();
+    }
+
+    /// <summary>A link came up: the peer may have missed everything that is under way.</summary>
+    public void OnConnected(PartyId party)
+    {
+        Recipients to = Recipients.One(party);
+        if (opening?.Request is { } open)
+            Output.Send(to, open.Encoded.Span);
+        foreach (PendingRequest? pending in slots)
+        {
+            if (pending?.Request is { } request)
+                Output.Send(to, request.Encoded.Span);
+        }
+    }
+
+    /// <summary>An agreement replica says how the cluster stands.</summary>
+    public void OnClusterState(in Verified<ClusterState> message)
+    {
+        if (!cluster.Add((int)message.Sender.Index, message.Value))
+            return;
+        if (!IsOpen && opening is null)
+            Open();
+    }
+
+    /// <summary>An execution replica's reply.</summary>
+    public void OnReply(in Verified<Reply> message)
+    {
+        Reply reply = message.Value;
+        if (FindPending(reply) is not { Request: { } request } pending
+            || reply.SlotSequence != request.SlotSequence
+            || reply.RequestDigest != request.Digest
+            || cluster.Current is not { } state)
+        {
+            return;
+        }
+
+        ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, reply, state.Epoch, state.Active);
+        if (certified is { } bytes)
+            Complete(pending, reply, bytes);
+        else if (pending.Collector.LacksBody)
+            SendFetchReply(pending, state.Active);
+    }
+
+    /// <summary>Lets time pass: sends again what is overdue, and renews the session. Call about every 50 ms.</summary>
+    public void Tick()
+    {
+        if (opening is not null)
+            ResendIfDue(opening);
+        foreach (PendingRequest? pending in slots)
+        {
+            if (pending is not null)
+                ResendIfDue(pending);
+        }
+
+        if (IsOpen && now - lastUsed > RenewMilliseconds)
+        {
+            lastUsed = now;
+            Submit(new PendingRequest(Encode(new SessionOperation(SessionOperationKind.Renew, 0, 0)), RequestFlags.None, null));
+        }
+    }
+
+    /// <summary>Submits the end of the session, after which nothing may be submitted.</summary>
+    /// <param name="tag">Handed back when the session has ended.</param>
+    public void Close(object? tag) =>
+        Submit(new PendingRequest(Encode(new SessionOperation(SessionOperationKind.Close, 0, 0)), RequestFlags.None, tag));
+
+    private static byte[] Encode(SessionOperation operation)
+    {
+        var writer = new MessageWriter(32);
+        operation.Write(writer);
+        return writer.ToArray();
+    }
+
+    private void Open()
+    {
+        UInt128 nonce = nextNonce();
+        opening = new PendingRequest(
+            Encode(new SessionOperation(SessionOperationKind.Open, nonce, (ushort)slotCount)), RequestFlags.None, null);
+        Start(opening, SessionId.None, 0, 1);
+    }
+
+    private void FillSlots()
+    {
+        if (!IsOpen)
+            return;
+        for (int slot = 0; slot < slots.Length && waiting.Count > 0; slot++)
+        {
+            if (slots[slot] is not null)
+                continue;
+            PendingRequest next = waiting.Dequeue();
+            slots[slot] = next;
+            Start(next, session, (ushort)slot, ++sequences[slot]);
+        }
+    }
+
+    private void Start(PendingRequest pending, SessionId inSession, ushort slot, ulong sequence)
+    {
+        ClusterState state = cluster.Current!.Value;
+        lastUsed = now;
+        pending.Request = Request.Create(
+            self, pending.Flags, inSession, slot, sequence, state.Incarnation, pending.Operation.Span, sign);
+        pending.Collector = new ReplyCollector(quorum);
+        pending.Patience = FirstPatience;
+        pending.ResendAt = now + FirstPatience;
+        Output.Send(new Recipients(allAgreement, state.Active, null), pending.Request.Encoded.Span);
+    }
+
+    private void ResendIfDue(PendingRequest pending)
+    {
+        if (now < pending.ResendAt || pending.Request is null)
+            return;
+        Resends++;
+        pending.Patience = Math.Min(pending.Patience * 2, MaximumPatience);
+        pending.ResendAt = now + pending.Patience;
+        ClusterState state = cluster.Current!.Value;
+        Output.Send(new Recipients(allAgreement, state.Active, null), pending.Request.Encoded.Span);
+        SendFetchReply(pending, state.Active);
+    }
+
+    private void SendFetchReply(PendingRequest pending, uint execution)
+    {
+        Request request = pending.Request!;
+        MessageWriter writer = Output.BeginMessage();
+        int start = writer.Length;
+        new FetchReply(request.Session, request.Slot, request.SlotSequence, request.Digest).Write(writer);
+        Output.EndMessage(start, new Recipients(0, execution, null));
+    }
+
+    private PendingRequest? FindPending(in Reply reply)
+    {
+        if (reply.Session == SessionId.None)
+            return opening;
+        return reply.Session == session && reply.Slot < slots.Length ? slots[reply.Slot] : null;
+    }
+
+    private void Complete(PendingRequest pending, in Reply reply, ReadOnlyMemory<byte> bytes)
+    {
+        // f + 1 replicas vouch for these bytes, so a correct one made them: they must parse.
+        Invariant.That(OperationCodec.TryDecodeResult(bytes, out OperationResult result));
+        if (pending == opening)
+        {
+            Opened(result);
+            return;
+        }
+
+        if (result.Error == SessionOperation.SessionEnded)
+        {
+            SessionEnded();
+            return;
+        }
+
+        slots[reply.Slot] = null;
+        Unfinished--;
+        FillSlots();
+        completed(pending, result);
+    }
+
+    private void Opened(OperationResult result)
+    {
+        opening = null;
+        Invariant.That(result is { Error: Errno.None, Number: not null });
+        session = new SessionId(result.Number!.Value);
+        Array.Clear(sequences);
+        FillSlots();
+    }
+
+    // The lease ran out while the cluster was out of reach. What was under way may or may not have happened: EIO.
+    private void SessionEnded()
+    {
+        session = SessionId.None;
+        var lost = new List<PendingRequest>();
+        for (int i = 0; i < slots.Length; i++)
+        {
+            if (slots[i] is { } pending)
+                lost.Add(pending);
+            slots[i] = null;
+        }
+
+        Open();
+        foreach (PendingRequest pending in lost)
+        {
+            Unfinished--;
+            completed(pending, OperationResult.Failed(Errno.EIO));
+        }
+    }
+}

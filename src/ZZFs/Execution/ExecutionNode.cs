@@ -1,0 +1,167 @@
+using System.Security.Cryptography;
+using Agreement.Configuration;
+using Agreement.Crypto;
+using Agreement.Messages;
+using Agreement.Node;
+using Agreement.Protocol;
+using ZZFs.Abstraction;
+
+namespace ZZFs.Execution;
+
+/// <summary>The shell of an execution replica: reads and authenticates (links), steps the core, sends. All on the loop.</summary>
+public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposable
+{
+    private static readonly TimeSpan FastTick = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan SlowTick = TimeSpan.FromMilliseconds(100);
+
+    private readonly PartyId self;
+    private readonly string store;
+    private readonly IEventLoop loop;
+    private readonly IFileService service;
+    private readonly ExecutionReplica replica;
+    private readonly ExecutionInbox inbox;
+    private readonly Endpoint endpoint;
+    private readonly Action endTurn;
+    private readonly Action fastTick;
+    private IDisposable? slowTimer;
+    private bool turnEnds;
+    private bool fastTimerSet;
+    private volatile NodeStatus status;
+
+    /// <summary>Takes up the order where the service's last checkpoint stands, listens, and dials the agreement replicas.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="self">Which execution replica.</param>
+    /// <param name="identity">Its keys; stays the caller's.</param>
+    /// <param name="service">Its files; owned by the node from now on.</param>
+    /// <param name="loop">Drives it.</param>
+    /// <exception cref="IOException">The address is taken, or what was kept with the checkpoint can't be read.</exception>
+    public ExecutionNode(ClusterFile cluster, PartyId self, Identity identity, IFileService service, IEventLoop loop)
+    {
+        this.self = self;
+        this.loop = loop;
+        this.service = service;
+        store = cluster.Execution[(int)self.Index].Store;
+        endTurn = EndTurn;
+        fastTick = OnFastTick;
+        IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
+        var options = new ExecutionOptions
+        {
+            CheckpointInterval = (int)cluster.CheckpointInterval,
+            Exports = [.. cluster.Clients.Select(client => Convert(client.Export))],
+        };
+        replica = new ExecutionReplica(
+            (int)self.Index, new Quorum(cluster.F), options, cluster.InitiallyActive(), service, new ClusterSignatures(keys), identity.Sign);
+        inbox = new ExecutionInbox(replica);
+        status = Describe();
+        endpoint = new Endpoint(loop, self, identity, keys, cluster.Volume.ToBytes(), this, null, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
+        endpoint.Listen(cluster.AddressOf(self)!);
+        foreach (AgreementEntry peer in cluster.Agreement)
+            endpoint.Dial(peer.Id, peer.Address);
+        slowTimer = loop.Schedule(SlowTick, OnSlowTick);
+    }
+
+    /// <inheritdoc/>
+    public NodeStatus Current => status;
+
+    /// <inheritdoc/>
+    public void OnMessage(PartyId from, ReadOnlyMemory<byte> message)
+    {
+        replica.SetClock(loop.NowMilliseconds);
+        inbox.Deliver(from, message);
+        ScheduleEndOfTurn();
+    }
+
+    /// <inheritdoc/>
+    public void OnConnected(PartyId party)
+    {
+        replica.SetClock(loop.NowMilliseconds);
+        replica.OnConnected(party);
+        ScheduleEndOfTurn();
+    }
+
+    /// <inheritdoc/>
+    public void OnDisconnected(PartyId party)
+    {
+        // The protocol re-sends by its own timers; a lost link needs nothing else.
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        slowTimer?.Dispose();
+        slowTimer = null;
+        endpoint.Dispose();
+        service.Dispose();
+    }
+
+    private static Abstraction.ExportEntry Convert(Agreement.Configuration.ExportEntry entry) => new(
+        entry.ReadOnly,
+        entry.Squash switch
+        {
+            Squash.None => SquashMode.None,
+            Squash.Root => SquashMode.Root,
+            _ => SquashMode.All,
+        },
+        entry.AnonymousUid,
+        entry.AnonymousGid,
+        entry.Subtree);
+
+    private void ScheduleEndOfTurn()
+    {
+        if (turnEnds)
+            return;
+        turnEnds = true;
+        loop.AtEndOfTurn(endTurn);
+    }
+
+    private void EndTurn()
+    {
+        turnEnds = false;
+        foreach (Outgoing message in replica.Output.Messages)
+            endpoint.Send(message.To, replica.Output.MessageBytes(message));
+        replica.Output.Clear();
+        if (replica.HasWork && !fastTimerSet)
+        {
+            fastTimerSet = true;
+            loop.Schedule(FastTick, fastTick);
+        }
+    }
+
+    private void OnFastTick()
+    {
+        fastTimerSet = false;
+        Tick();
+    }
+
+    private void OnSlowTick()
+    {
+        slowTimer = loop.Schedule(SlowTick, OnSlowTick);
+        Tick();
+        status = Describe();
+    }
+
+    private void Tick()
+    {
+        replica.SetClock(loop.NowMilliseconds);
+        replica.Tick();
+        ScheduleEndOfTurn();
+    }
+
+    private NodeStatus Describe()
+    {
+        SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+        replica.Rejections.AddTo(counters);
+        return new NodeStatus
+        {
+            Id = self,
+            Role = replica.HasDiverged ? "diverged" : replica.IsActive ? "active" : "asleep",
+            Epoch = replica.Epoch,
+            Executed = replica.Executed,
+            Checkpoint = replica.StableCheckpoint?.Number ?? default,
+            Root = replica.StableCheckpoint?.ComputeRoot() ?? default,
+            Store = store,
+            Operations = replica.Operations,
+            Counters = counters,
+        };
+    }
+}

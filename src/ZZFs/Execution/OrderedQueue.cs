@@ -1,0 +1,104 @@
+using Agreement.Messages;
+
+namespace ZZFs.Execution;
+
+/// <summary>
+/// Collects ORDER statements and says which batch is next: the one that f + 1 agreement replicas state alike for the next
+/// number (one of them is correct, and sends only what it committed). Statements are counted per value, so a liar's can't
+/// hide those of others.
+/// </summary>
+public sealed class OrderedQueue
+{
+    /// <summary>Numbers ahead of the next one about which statements are kept.</summary>
+    public const int Window = 1024;
+
+    private readonly Order?[][] statements;
+    private readonly Quorum quorum;
+    private SequenceNumber highest;
+
+    /// <summary>Starts with nothing ordered.</summary>
+    public OrderedQueue(Quorum quorum)
+    {
+        this.quorum = quorum;
+        statements = new Order?[Window][];
+        for (int i = 0; i < Window; i++)
+            statements[i] = new Order?[quorum.AgreementReplicas];
+    }
+
+    /// <summary>Last number that was taken.</summary>
+    public SequenceNumber Executed { get; private set; }
+
+    /// <summary>Whether some statement is about a number that was not taken yet.</summary>
+    public bool IsBehind => highest > Executed;
+
+    /// <summary>Starts again after <paramref name="executed"/>.</summary>
+    public void Reset(SequenceNumber executed)
+    {
+        Executed = executed;
+        highest = executed;
+        foreach (Order?[] slot in statements)
+            Array.Clear(slot);
+    }
+
+    /// <summary>Takes a statement of agreement replica <paramref name="sender"/>; its last one about a number counts.</summary>
+    /// <returns>False when the number is out of reach.</returns>
+    public bool Add(int sender, in Order order)
+    {
+        if (order.Number <= Executed)
+            return true;
+        if (order.Number.Value > Executed.Value + Window)
+            return false;
+        this[order.Number][sender] = order;
+        if (order.Number > highest)
+            highest = order.Number;
+        return true;
+    }
+
+    /// <summary>The next batch, if f + 1 statements agree on all but the epoch in which they were sent.</summary>
+    /// <param name="order">The batch.</param>
+    /// <param name="senders">Mask of the agreement replicas that state it.</param>
+    public bool TryPeek(out Order order, out uint senders)
+    {
+        Order?[] slot = this[Executed.Next];
+        for (int i = 0; i < slot.Length; i++)
+        {
+            if (slot[i] is not { } candidate || candidate.Number != Executed.Next)
+                continue;
+            senders = 0;
+            int count = 0;
+            for (int j = 0; j < slot.Length; j++)
+            {
+                if (slot[j] is { } other && IsSame(candidate, other))
+                {
+                    senders |= 1u << j;
+                    count++;
+                }
+            }
+
+            if (count >= quorum.Weak)
+            {
+                order = candidate;
+                return true;
+            }
+        }
+
+        order = default;
+        senders = 0;
+        return false;
+    }
+
+    /// <summary>Goes on to the next number.</summary>
+    public void Take()
+    {
+        Array.Clear(this[Executed.Next]);
+        Executed = Executed.Next;
+    }
+
+    private static bool IsSame(in Order one, in Order other) =>
+        one.Number == other.Number
+        && one.Incarnation == other.Incarnation
+        && one.History == other.History
+        && one.Batch.Digest == other.Batch.Digest;
+
+    private Order?[] this[SequenceNumber number] => statements[(int)(number.Value % Window)];
+}
