@@ -14,7 +14,7 @@ namespace Agreement.Configuration;
 public static class ClusterFileReader
 {
     private const int KeyBytes = 32;
-    private const ulong MaximumCheckpointInterval = 1 << 20;
+    private const ulong MaximumCheckpointInterval = Limits.MaximumCheckpointInterval;
 
     /// <summary>Reads <paramref name="json"/>; <paramref name="file"/> names it in errors.</summary>
     /// <exception cref="ConfigurationException">It breaks a rule.</exception>

@@ -24,6 +24,9 @@ public static class Limits
     /// <summary>Largest frame on a link, in bytes: a full batch with its request headers and signatures.</summary>
     public const int MaximumFrameBytes = 4 << 20;
 
+    /// <summary>Most numbers between checkpoints: tables are sized for a window of twice that.</summary>
+    public const int MaximumCheckpointInterval = 512;
+
     /// <summary>Most slots of one session: requests in flight.</summary>
     public const int MaximumSlots = 256;
 }

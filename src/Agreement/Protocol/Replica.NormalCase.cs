@@ -110,9 +110,11 @@ public sealed partial class Replica
     private bool IsTimely(in PrePrepare proposed)
     {
         // What f + 1 replicas prepared was near some correct one's clock when it was fresh: a replica that was cut off for
-        // longer than the drift can follow (DESIGN §5).
-        long drift = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
-        if (Math.Abs(drift) > options.TimestampDriftNanoseconds
+        // longer than the drift can follow (DESIGN §5). A departure: a time far in the past is taken too. After an outage
+        // of the primary its proposals are old, and as long as views don't change nobody else could propose their numbers.
+        // The price is that a bad primary can hold time back; it can't turn it back, nor run ahead.
+        long ahead = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
+        if (ahead > options.TimestampDriftNanoseconds
             && log[proposed.Number].Prepares.Count(View, proposed.Batch.Digest, except: 1u << Primary) < quorum.Weak)
         {
             return false;

@@ -18,7 +18,7 @@ public sealed record ReplicaOptions
     /// <summary>The primary pauses when bodies above the low water mark exceed this many bytes.</summary>
     public long MaximumLogBytes { get; init; } = 24L << 20;
 
-    /// <summary>How far a proposed timestamp may be from a backup's clock, in nanoseconds.</summary>
+    /// <summary>How far a proposed timestamp may run ahead of a backup's clock, in nanoseconds.</summary>
     public long TimestampDriftNanoseconds { get; init; } = 10_000_000_000;
 
     /// <summary>How long a missing body may take before it is fetched, in milliseconds.</summary>

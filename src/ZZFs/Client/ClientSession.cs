@@ -97,13 +97,23 @@ public sealed class ClientSession
     public void OnConnected(PartyId party)
     {
         Recipients to = Recipients.One(party);
-        if (opening?.Request is { } open)
-            Output.Send(to, open.Encoded.Span);
+        if (opening is not null)
+            SendAgain(opening, to);
         foreach (PendingRequest? pending in slots)
         {
-            if (pending?.Request is { } request)
-                Output.Send(to, request.Encoded.Span);
+            if (pending is not null)
+                SendAgain(pending, to);
         }
+    }
+
+    // An execution replica may have executed it while its link was down: then only the reply is missing.
+    private void SendAgain(PendingRequest pending, in Recipients to)
+    {
+        if (pending.Request is null)
+            return;
+        Output.Send(to, pending.Request.Encoded.Span);
+        if (to.Execution != 0)
+            SendFetchReply(pending, to.Execution);
     }
 
     /// <summary>An agreement replica says how the cluster stands.</summary>

@@ -10,7 +10,7 @@ namespace ZZFs.Execution;
 public sealed class OrderedQueue
 {
     /// <summary>Numbers ahead of the next one about which statements are kept.</summary>
-    public const int Window = 1024;
+    public const int Window = 2 * Limits.MaximumCheckpointInterval;
 
     private readonly Order?[][] statements;
     private readonly Quorum quorum;
