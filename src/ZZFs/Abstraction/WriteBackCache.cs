@@ -67,7 +67,9 @@ internal sealed class WriteBackCache<TKey, TValue>(int capacity, Action<TValue> 
     {
         var keys = new List<TKey>();
         foreach (Dictionary<TKey, TValue> half in halves)
+#pragma warning disable RS0030 // Sorted before anybody sees them.
             keys.AddRange(half.Keys);
+#pragma warning restore RS0030
         keys.Sort();
         return keys;
     }
