@@ -23,6 +23,10 @@ internal abstract class Party(PartyId id)
 
     public abstract void OnConnected(PartyId peer);
 
+    public virtual void OnDisconnected(PartyId peer)
+    {
+    }
+
     public abstract void EndTurn();
 
     public abstract void Tick();
@@ -69,6 +73,8 @@ internal sealed class AgreementParty : Party
     public override void Deliver(PartyId from, ReadOnlyMemory<byte> message) => inbox.Deliver(from, message);
 
     public override void OnConnected(PartyId peer) => replica.OnConnected(peer);
+
+    public override void OnDisconnected(PartyId peer) => replica.OnDisconnected(peer);
 
     public override void EndTurn() => replica.EndTurn();
 

@@ -211,6 +211,12 @@ internal sealed class World
         {
             options.Trace?.WriteLine($"{time,10} {victim.Id} crashes");
             victim.Crash();
+            foreach (Party other in parties.Values)
+            {
+                if (other.IsUp)
+                    Turn(other, () => other.OnDisconnected(victim.Id));
+            }
+
             Schedule(random.Next(300_000), () => Restart(victim));
         }
 

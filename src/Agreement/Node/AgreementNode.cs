@@ -96,10 +96,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     }
 
     /// <inheritdoc/>
-    public void OnDisconnected(PartyId party)
-    {
-        // The protocol re-sends by its own timers; a lost link needs nothing else.
-    }
+    public void OnDisconnected(PartyId party) => replica.OnDisconnected(party);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -141,7 +138,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         if (output.IsEmpty)
             return;
         log.Append(output);
-        bool syncNow = output.SyncBeforeSending || (cluster.Durability == Durability.Always && output.LogRecords.Count > 0);
+        bool syncNow = output.SyncBeforeSending || (cluster.Durability == Durability.Always && output.LogBeforeSending);
         if (syncNow)
         {
             log.Sync();

@@ -43,8 +43,8 @@ internal sealed class LogSyncer : IDisposable
         underWay = true;
 
         // Not what the core counts: records of the turn that is under way are not in any file yet.
-        upTo = log.AppendedRecords;
         work = log.TakeUnsynced();
+        upTo = log.AppendedRecords;
         wake.Release();
     }
 

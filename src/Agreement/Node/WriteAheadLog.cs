@@ -21,6 +21,7 @@ public sealed class WriteAheadLog : IDisposable
     private readonly List<LogSegment> segments = [];
     private readonly List<LogSegment> unsynced = [];
     private readonly MessageWriter frames = new(64 << 10);
+    private ulong framedRecords;
 
     private WriteAheadLog(string folder, Func<IReadOnlyList<byte[]>> head)
     {
@@ -29,7 +30,7 @@ public sealed class WriteAheadLog : IDisposable
     }
 
     /// <summary>Whether something was appended that is not known to be on disk.</summary>
-    public bool HasUnsynced => unsynced.Count > 0;
+    public bool HasUnsynced => unsynced.Count > 0 || frames.Length > 0;
 
     /// <summary>How many files have to be synced for that.</summary>
     internal int UnsyncedFiles => unsynced.Count;
@@ -66,7 +67,7 @@ public sealed class WriteAheadLog : IDisposable
         }
     }
 
-    /// <summary>Appends the records of a turn with one write.</summary>
+    /// <summary>Appends the records of a turn with one write; those that nothing waits for stay for the next one.</summary>
     /// <exception cref="IOException">The disk refuses.</exception>
     public void Append(Output output)
     {
@@ -74,6 +75,7 @@ public sealed class WriteAheadLog : IDisposable
             return;
         if (Current.Length > SegmentBytes)
         {
+            WriteFrames();
             // A file that has successors must be whole: only the end of the last one may be torn by a loss of power. It may
             // be with the syncing thread, or not be dirty at all; a sync of its own is right in every case.
             Current.Sync();
@@ -81,8 +83,7 @@ public sealed class WriteAheadLog : IDisposable
             StartSegment();
         }
 
-        AppendedRecords = output.RecordCount;
-        frames.Clear();
+        framedRecords = output.RecordCount;
         SequenceNumber highest = Current.Highest;
         foreach ((int offset, int length, SequenceNumber number) in output.LogRecords)
         {
@@ -92,7 +93,8 @@ public sealed class WriteAheadLog : IDisposable
         }
 
         Current.Highest = highest;
-        Write();
+        if (output.LogBeforeSending)
+            WriteFrames();
     }
 
     /// <summary>Deletes the segments whose numbers are all at or below <paramref name="stable"/>.</summary>
@@ -112,6 +114,7 @@ public sealed class WriteAheadLog : IDisposable
     /// <summary>Takes what is to be synced, for another thread to do it.</summary>
     public LogSync TakeUnsynced()
     {
+        WriteFrames();
         var sync = new LogSync([.. unsynced.Select(segment => segment.Handle)], folder: null);
         unsynced.Clear();
         return sync;
@@ -120,6 +123,8 @@ public sealed class WriteAheadLog : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (segments.Count > 0)
+            WriteFrames();
         foreach (LogSegment segment in segments)
             segment.Dispose();
     }
@@ -156,15 +161,18 @@ public sealed class WriteAheadLog : IDisposable
 
         // The file's name must be on disk before anything in it is called synced, by whichever thread.
         new LogSync([], folder).Sync();
-        frames.Clear();
         foreach (byte[] record in head())
             LogSegment.Frame(frames, index, frames.Length, record);
-        Write();
+        WriteFrames();
     }
 
-    private void Write()
+    private void WriteFrames()
     {
+        if (frames.Length == 0)
+            return;
         Current.Append(frames.Written);
+        frames.Clear();
+        AppendedRecords = framedRecords;
         if (!unsynced.Contains(Current))
             unsynced.Add(Current);
     }

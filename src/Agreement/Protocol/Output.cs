@@ -25,6 +25,9 @@ public sealed class Output
     /// <summary>Records appended since the core was made; names a place in the log.</summary>
     public ulong RecordCount { get; private set; }
 
+    /// <summary>Some record must be in the log before the messages leave; else the records may wait for the next write.</summary>
+    public bool LogBeforeSending { get; private set; }
+
     /// <summary>An ordered FSYNC waits: sync the log soon.</summary>
     public bool SyncWanted { get; set; }
 
@@ -63,8 +66,10 @@ public sealed class Output
     /// <summary>Ends the record that began at <paramref name="start"/>.</summary>
     /// <param name="start">The writer's length at the beginning.</param>
     /// <param name="number">The number that the record belongs to: it can go when that number is stable.</param>
-    public void EndRecord(int start, SequenceNumber number)
+    /// <param name="mayWait">No message relies on the record: it is only information for a restart.</param>
+    public void EndRecord(int start, SequenceNumber number, bool mayWait = false)
     {
+        LogBeforeSending |= !mayWait;
         logRecords.Add((start, records.Length - start, number));
         RecordCount++;
     }
@@ -76,6 +81,7 @@ public sealed class Output
         bytes.Clear();
         logRecords.Clear();
         messages.Clear();
+        LogBeforeSending = false;
         SyncWanted = false;
         SyncBeforeSending = false;
         TruncateUpTo = default;

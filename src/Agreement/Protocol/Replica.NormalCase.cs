@@ -240,9 +240,12 @@ public sealed partial class Replica
             int start = record.Length;
             record.WriteByte((byte)LogRecordKind.Delivered);
             record.WriteUInt64(slot.Number.Value);
-            Output.EndRecord(start, slot.Number);
+            Output.EndRecord(start, slot.Number, mayWait: true);
             slot.RecordsAtDelivery = Output.RecordCount;
-            SendOrder(slot, MessageKind.Order, new Recipients(0, ActiveExecution, null));
+            if (SendsOrderAtOnce(slot.Number))
+                SendOrder(slot, MessageKind.Order, new Recipients(0, ActiveExecution, null));
+            else
+                DeferOrder(slot.Number);
         }
     }
 

@@ -97,7 +97,7 @@ public sealed partial class Replica
     public bool IsPrimary => Primary == id;
 
     /// <summary>Whether something waits that time may have to help along; else the shell may tick rarely.</summary>
-    public bool HasWork => pool.Waiting > 0 || highestActive > Delivered;
+    public bool HasWork => pool.Waiting > 0 || highestActive > Delivered || deferredOrders.Count > 0;
 
     /// <summary>Chained history digest after <see cref="Delivered"/>.</summary>
     public Digest HistoryDigest => deliveredHistory;
@@ -118,6 +118,7 @@ public sealed partial class Replica
     public void Tick()
     {
         pool.Expire(now);
+        SendDeferredOrders();
         FetchOverdueBodies();
         TellProgress();
         Propose();
@@ -129,6 +130,7 @@ public sealed partial class Replica
         switch (party.Role)
         {
             case PartyRole.Agreement:
+                connectedReplicas |= 1u << (int)party.Index;
                 SendProgress(1u << (int)party.Index);
                 break;
             case PartyRole.Execution:

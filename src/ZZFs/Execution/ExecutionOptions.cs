@@ -15,7 +15,7 @@ public sealed record ExecutionOptions
     public required IReadOnlyList<ExportEntry> Exports { get; init; }
 
     /// <summary>How long reports may wait to leave together, in milliseconds; they are not on anyone's way to a reply.</summary>
-    public int ReportMilliseconds { get; init; } = 2;
+    public int ReportMilliseconds { get; init; } = 8;
 
     /// <summary>How long the order may have a gap before it is asked for, in milliseconds.</summary>
     public int GapMilliseconds { get; init; } = 20;
