@@ -29,6 +29,7 @@ internal static unsafe partial class Libc
     public const int OptionKeepInterval = 5;
     public const int OptionKeepCount = 6;
     public const int OptionDeferAccept = 9;
+    public const int OptionCongestion = 13;
     public const int OptionUserTimeout = 18;
 
     /// <summary>A dead peer must be an error of the call, not a SIGPIPE.</summary>

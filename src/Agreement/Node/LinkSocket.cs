@@ -39,6 +39,7 @@ internal readonly unsafe record struct LinkSocket(int Descriptor)
         if (!TryOpen(address, out socket))
             return false;
         socket.SetLinkOptions(silenceTimeout);
+        socket.ControlNoCongestion(address);
         fixed (byte* native = ToNative(address, out uint nativeBytes))
         {
             if (Libc.Connect(socket.Descriptor, native, nativeBytes) == 0
@@ -62,6 +63,7 @@ internal readonly unsafe record struct LinkSocket(int Descriptor)
         socket.SetOption(Libc.LevelSocket, Libc.OptionReuseAddress, 1);
         // Whoever dials speaks first and at once. Those who connect and say nothing never leave the kernel.
         socket.SetOption(Libc.LevelTcp, Libc.OptionDeferAccept, DeferAcceptSeconds);
+        socket.ControlNoCongestion(address);
         fixed (byte* native = ToNative(address, out uint nativeBytes))
         {
             if (Libc.Bind(socket.Descriptor, native, nativeBytes) == 0 && Libc.Listen(socket.Descriptor, ListenBacklog) == 0)
@@ -187,6 +189,16 @@ internal readonly unsafe record struct LinkSocket(int Descriptor)
         SetOption(Libc.LevelTcp, Libc.OptionKeepInterval, 1);
         SetOption(Libc.LevelTcp, Libc.OptionKeepCount, 3);
         SetOption(Libc.LevelTcp, Libc.OptionUserTimeout, (int)silenceTimeout.TotalMilliseconds);
+    }
+
+    // Within a machine there is no congestion to control. Where the system's default is BBR its pacing costs timers: a
+    // sequential operation over all replicas of one machine took 7 % longer with it. Accepted sockets inherit the choice.
+    private void ControlNoCongestion(IPEndPoint address)
+    {
+        if (!IPAddress.IsLoopback(address.Address))
+            return;
+        fixed (byte* name = "reno"u8)
+            _ = Libc.SetOption(Descriptor, Libc.LevelTcp, Libc.OptionCongestion, (int*)name, 4);
     }
 
     // An option that the kernel does not know costs speed or patience, never correctness.
