@@ -9,7 +9,13 @@ public static class Program
 {
     /// <summary>Runs one command and returns its exit code.</summary>
     /// <param name="arguments">The command line, without the program's name.</param>
-    public static int Main(string[] arguments) => Run(arguments, StandardParts.Create(), Console.Out, Console.Error);
+    public static int Main(string[] arguments)
+    {
+        // mount(8) starts its helpers without one, and we start other programs.
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("PATH")))
+            Environment.SetEnvironmentVariable("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        return Run(arguments, StandardParts.Create(), Console.Out, Console.Error);
+    }
 
     /// <summary>The same with other parts and streams.</summary>
     public static int Run(IReadOnlyList<string> arguments, ProgramParts parts, TextWriter output, TextWriter error)

@@ -95,6 +95,11 @@ public sealed record ExportEntry(bool ReadOnly, Squash Squash, uint AnonymousUid
 public sealed record ClientEntry(PartyId Id, ExportEntry Export, PartyPublicKeys Keys, ReadOnlyMemory<byte> Certificate)
     : PartyEntry(Id, Keys, Certificate);
 
+/// <summary>Who owns the root directory of a new volume: whoever made the cluster.</summary>
+/// <param name="Uid">User.</param>
+/// <param name="Gid">Group.</param>
+public sealed record RootOwner(uint Uid, uint Gid);
+
 /// <summary>How much a volume may hold, by the abstract numbers: all replicas refuse alike beyond it.</summary>
 /// <param name="Bytes">Most bytes of content.</param>
 /// <param name="Objects">Most files, directories and other objects.</param>

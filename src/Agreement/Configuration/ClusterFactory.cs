@@ -29,6 +29,9 @@ public sealed record ClusterPlan
     /// <summary>How much the volume may hold.</summary>
     public VolumeSize VolumeSize { get; init; } = new(1UL << 40, 1UL << 24);
 
+    /// <summary>Who owns the root directory.</summary>
+    public RootOwner RootOwner { get; init; } = new(0, 0);
+
     /// <summary>
     /// Hosts of the nodes, at least one: replica i of each kind, and controller i, go to host i modulo their number. Port 0
     /// means to find free ports on a host of this machine, and <see cref="PortFinder.DefaultPort"/> upward on another.
@@ -121,6 +124,7 @@ public static class ClusterFactory
             CheckpointInterval = plan.CheckpointInterval,
             Chaos = plan.Chaos,
             VolumeSize = plan.VolumeSize,
+            RootOwner = plan.RootOwner,
             Administrator = KeyFile.Fingerprint(administrator.Certificate),
             Agreement = agreement,
             Execution = execution,

@@ -40,6 +40,9 @@ public sealed record ClusterFile
     /// <summary>How much the volume may hold.</summary>
     public required VolumeSize VolumeSize { get; init; }
 
+    /// <summary>Who owns the root directory.</summary>
+    public required RootOwner RootOwner { get; init; }
+
     /// <summary>SHA-256 of the TLS certificate (DER) of who runs the cluster, 32 bytes.</summary>
     public required ReadOnlyMemory<byte> Administrator { get; init; }
 

@@ -32,6 +32,7 @@ public static class ClusterFileReader
             CheckpointInterval = (uint)root.Number("checkpointInterval", 1, MaximumCheckpointInterval),
             Chaos = root.Flag("chaos"),
             VolumeSize = ReadVolumeSize(root.Object("volumeSize")),
+            RootOwner = ReadRootOwner(root.Object("rootOwner")),
             Administrator = root.Base64("administrator", KeyBytes),
             Agreement = ReadParties(root, "agreement", PartyRole.Agreement, ReadAgreement),
             Execution = ReadParties(root, "execution", PartyRole.Execution, ReadExecution),
@@ -84,6 +85,14 @@ public static class ClusterFileReader
         var size = new VolumeSize(entry.Number("bytes", 1, 1UL << 60), entry.Number("objects", 1, uint.MaxValue));
         entry.End();
         return size;
+    }
+
+    private static RootOwner ReadRootOwner(FieldReader entry)
+    {
+        // The highest number means "no user" to the kernel.
+        var owner = new RootOwner((uint)entry.Number("uid", 0, uint.MaxValue - 1), (uint)entry.Number("gid", 0, uint.MaxValue - 1));
+        entry.End();
+        return owner;
     }
 
     private static AgreementEntry ReadAgreement(FieldReader entry, PartyId id) =>

@@ -26,6 +26,10 @@ public static class ClusterFileWriter
             writer.WriteNumber("bytes", cluster.VolumeSize.Bytes);
             writer.WriteNumber("objects", cluster.VolumeSize.Objects);
             writer.WriteEndObject();
+            writer.WriteStartObject("rootOwner");
+            writer.WriteNumber("uid", cluster.RootOwner.Uid);
+            writer.WriteNumber("gid", cluster.RootOwner.Gid);
+            writer.WriteEndObject();
             writer.WriteBase64String("administrator", cluster.Administrator.Span);
             WriteParties(writer, "agreement", cluster.Agreement, cluster);
             WriteParties(writer, "execution", cluster.Execution, cluster);

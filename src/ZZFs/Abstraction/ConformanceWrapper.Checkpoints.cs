@@ -73,6 +73,8 @@ public sealed partial class ConformanceWrapper
         if (root.Id != ObjectId.Root)
             throw new StoreDamagedException("the store is damaged: it has objects and no header");
         root.Mode = 0x1ed;
+        root.Uid = rootUid;
+        root.Gid = rootGid;
         root.LinkCount = 2;
     }
 

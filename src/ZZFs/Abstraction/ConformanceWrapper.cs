@@ -25,6 +25,8 @@ public sealed partial class ConformanceWrapper : IFileService
 
     private readonly IBackingStore store;
     private readonly VolumeLimits limits;
+    private readonly uint rootUid;
+    private readonly uint rootGid;
     private readonly DirectoryDigest directoryDigest;
     private readonly byte[] transfer = new byte[Limits.MaximumTransferBytes];
 
@@ -41,8 +43,10 @@ public sealed partial class ConformanceWrapper : IFileService
 
     /// <summary>Takes over a store, which is new or was left by another wrapper; disposes it in the end, also when this fails.</summary>
     /// <exception cref="StoreDamagedException">What is stored contradicts itself.</exception>
-    public ConformanceWrapper(IBackingStore store, VolumeLimits limits)
+    public ConformanceWrapper(IBackingStore store, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0)
     {
+        this.rootUid = rootUid;
+        this.rootGid = rootGid;
         this.store = store;
         this.limits = limits;
         directoryDigest = new DirectoryDigest(store);

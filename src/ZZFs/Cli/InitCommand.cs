@@ -57,6 +57,7 @@ public static class InitCommand
                 },
                 CheckpointInterval = result.GetValue(interval),
                 VolumeSize = new VolumeSize(result.GetValue(volumeBytes), result.GetValue(volumeObjects)),
+                RootOwner = CurrentUser.Owner,
                 Chaos = result.GetValue(chaos),
                 Hosts = [.. result.GetRequiredValue(address).Select(ParseHost)],
             };

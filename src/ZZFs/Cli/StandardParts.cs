@@ -27,7 +27,11 @@ public static class StandardParts
     {
         var limits = new VolumeLimits(
             context.Cluster.VolumeSize.Bytes, (uint)Math.Min(context.Cluster.VolumeSize.Objects, uint.MaxValue), VolumeLimits.Default.TotalLocks);
-        var files = new ConformanceWrapper(EmbeddedStore.Open(Path.Combine(context.Node.DataFolder, "store.db")), limits);
+        var files = new ConformanceWrapper(
+            EmbeddedStore.Open(Path.Combine(context.Node.DataFolder, "store.db")),
+            limits,
+            context.Cluster.RootOwner.Uid,
+            context.Cluster.RootOwner.Gid);
         var node = new ExecutionNode(context.Cluster, context.Node.Id, context.Identity, files, context.Loop);
         return new RunningNode(node, node);
     }

@@ -159,6 +159,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
             Executed = replica.Executed,
             Checkpoint = replica.StableCheckpoint?.Number ?? default,
             Root = replica.StableCheckpoint?.ComputeRoot() ?? default,
+            Complete = replica.LastCheckpoint >= (replica.StableCheckpoint?.Number ?? default),
             Store = store,
             Operations = replica.Operations,
             Counters = counters,

@@ -14,6 +14,7 @@ internal sealed class CallerTable(Func<long> clock, Func<uint, IEnumerable<strin
 {
     private const int MaximumEntries = 1024;
     private const long MaximumAgeMilliseconds = 5000;
+    private const ulong KillBit = 1UL << (9 - 1);
 
     private readonly Dictionary<(uint Pid, uint Uid, uint Gid), (Credentials Credentials, long AsOf)> known = [];
 
@@ -36,6 +37,25 @@ internal sealed class CallerTable(Func<long> clock, Func<uint, IEnumerable<strin
         Credentials credentials = new(uid, gid, ReadGroups(processId));
         known[(processId, uid, gid)] = (credentials, now);
         return credentials;
+    }
+
+    /// <inheritdoc/>
+    public bool IsDying(uint processId)
+    {
+        if (processId == 0)
+            return true;
+        try
+        {
+            // A fatal signal, whichever it is, leaves SIGKILL pending in every thread (complete_signal in kernel/signal.c).
+            return readStatus(processId).Any(static line =>
+                (line.StartsWith("SigPnd:", StringComparison.Ordinal) || line.StartsWith("ShdPnd:", StringComparison.Ordinal))
+                && ulong.TryParse(line.AsSpan(7).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong signals)
+                && (signals & KillBit) != 0);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
     }
 
     private uint[] ReadGroups(uint processId)

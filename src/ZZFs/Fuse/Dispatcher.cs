@@ -20,6 +20,9 @@ public interface ICallerSource
 {
     /// <summary>The caller's credentials with supplementary groups, which are empty when they can't be found out.</summary>
     Credentials Find(uint uid, uint gid, uint processId);
+
+    /// <summary>Whether a process is being killed, or gone; so is one that we can't see.</summary>
+    bool IsDying(uint processId);
 }
 
 /// <summary>
@@ -97,6 +100,33 @@ public sealed partial class Dispatcher
         pending[header.Unique] = request;
         _ = RunAsync(request);
     }
+
+    /// <summary>
+    /// Ends the interrupted requests whose callers are being killed. The kernel reports every signal, a timer's or job
+    /// control's too; but an operation under way will be executed, and a program that is not dying expects it to be, as on
+    /// a local file system. To be called from time to time while there are such requests.
+    /// </summary>
+    /// <returns>Whether interrupted requests of callers that live go on.</returns>
+    public bool GiveUpForTheDying()
+    {
+        bool some = false;
+        foreach (PendingRequest request in pending.Values.ToArray())
+        {
+            if (!request.IsInterrupted)
+                continue;
+            if (callers.IsDying(request.Header.ProcessId))
+                request.Cancel();
+            else
+                some = true;
+        }
+
+        if (some)
+            InterruptedWait?.Invoke();
+        return some;
+    }
+
+    /// <summary>Called when interrupted requests go on: <see cref="GiveUpForTheDying"/> shall be called again later.</summary>
+    public Action? InterruptedWait { get; set; }
 
     /// <summary>Interrupts all that wait: the mount is gone.</summary>
     public void CancelAll()
@@ -191,7 +221,13 @@ public sealed partial class Dispatcher
         if (!reader.Failed && pending.TryGetValue(unique, out PendingRequest? interrupted))
         {
             Interrupts++;
-            interrupted.Cancel();
+            interrupted.IsInterrupted = true;
+
+            // Waiting for a lock is what signals are meant to end; so are handlers' signals then.
+            if (interrupted.Header.Opcode == Opcode.SetLockWait)
+                interrupted.Cancel();
+            else
+                GiveUpForTheDying();
         }
 
         return default;

@@ -10,6 +10,8 @@ public sealed class FuseMount
 {
     private const long WarningIntervalMilliseconds = 10_000;
 
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+
     private readonly MountOptions options;
     private readonly IEventLoop loop;
     private readonly FuseDevice device;
@@ -17,6 +19,7 @@ public sealed class FuseMount
     private readonly ClientFileSystem files;
     private long nextWarning = long.MinValue;
     private ulong suppressedWarnings;
+    private bool looksAgain;
 
     private FuseMount(MountOptions options, IOperationSubmitter submitter, IEventLoop loop)
     {
@@ -25,7 +28,7 @@ public sealed class FuseMount
         device = new FuseDevice(Mount.Attach(options), loop);
         files = new ClientFileSystem(submitter, loop, device, options.Caches);
         CallerTable callers = new(() => loop.NowMilliseconds, CallerTable.ReadProcStatus);
-        dispatcher = new Dispatcher(files, device, callers, Warn);
+        dispatcher = new Dispatcher(files, device, callers, Warn) { InterruptedWait = LookAgainForTheDying };
     }
 
     /// <summary>
@@ -121,6 +124,18 @@ public sealed class FuseMount
         {
             Warn(failure.Message);
         }
+    }
+
+    private void LookAgainForTheDying()
+    {
+        if (looksAgain)
+            return;
+        looksAgain = true;
+        loop.Schedule(LookAgain, () =>
+        {
+            looksAgain = false;
+            dispatcher.GiveUpForTheDying();
+        });
     }
 
     private void Warn(string line)

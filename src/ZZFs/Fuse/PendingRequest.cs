@@ -13,6 +13,9 @@ internal sealed class PendingRequest
     /// <summary>Whether a reply was sent.</summary>
     public bool Replied { get; set; }
 
+    /// <summary>Whether the caller got a signal while it waited.</summary>
+    public bool IsInterrupted { get; set; }
+
     /// <summary>Cancelled when the caller is interrupted.</summary>
     public CancellationToken Cancellation => interruption.Token;
 
@@ -21,6 +24,7 @@ internal sealed class PendingRequest
     {
         Header = header;
         Replied = false;
+        IsInterrupted = false;
         body = requestBody;
         buffer = requestBuffer;
     }

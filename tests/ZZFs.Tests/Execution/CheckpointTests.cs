@@ -171,7 +171,7 @@ public class CheckpointTests
         var replica = new ExecutionHarness();
         Reply opened = replica.Execute(AskToOpen(0, 1)).Replies.Single();
         replica.Execute();
-        Assert.Empty(replica.Tick(1).Reports);
+        Assert.Empty(replica.Tick(7).Reports);
         Turn turn = replica.Tick(1);
         Assert.Equal(0b1111u, turn.Of(MessageKind.ExecReport).First().To.Agreement);
         Assert.Equal([1ul, 2ul], turn.Reports.Select(report => report.Number.Value));

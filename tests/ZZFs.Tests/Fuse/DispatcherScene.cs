@@ -21,6 +21,11 @@ internal sealed class DispatcherScene : IReplySink, ICallerSource
 
     public ClientScene Client { get; } = new();
 
+    /// <summary>Whether the callers of all requests are being killed.</summary>
+    public bool CallersDie { get; set; }
+
+    public bool IsDying(uint processId) => CallersDie;
+
     public Dispatcher Dispatcher { get; }
 
     public List<(ulong Unique, Errno Error, byte[] Body)> Replies { get; } = [];

@@ -120,8 +120,25 @@ public sealed class DispatcherTests
     }
 
     [Fact]
-    public void An_interrupt_ends_the_request_that_it_names()
+    public void A_signal_that_does_not_kill_leaves_the_request_alone()
     {
+        int looks = 0;
+        scene.Dispatcher.InterruptedWait = () => looks++;
+        scene.Client.Submitter.Hold = static operation => operation is MakeDirectory;
+        ulong unique = scene.Begin(Opcode.MakeDirectory, 1, DispatcherScene.Body(0x1EDu, 0u, "d"));
+        scene.Begin(Opcode.Interrupt, 0, DispatcherScene.Body(unique));
+        Assert.DoesNotContain(scene.Replies, reply => reply.Unique == unique);
+        Assert.True(scene.Dispatcher.GiveUpForTheDying());
+        Assert.Equal(2, looks);
+        scene.CallersDie = true;
+        Assert.False(scene.Dispatcher.GiveUpForTheDying());
+        Assert.Equal(Errno.EINTR, Assert.Single(scene.Replies, reply => reply.Unique == unique).Error);
+    }
+
+    [Fact]
+    public void An_interrupt_ends_the_request_that_it_names_when_its_caller_is_being_killed()
+    {
+        scene.CallersDie = true;
         scene.Client.Submitter.Hold = static operation => operation is MakeDirectory;
         ulong unique = scene.Begin(Opcode.MakeDirectory, 1, DispatcherScene.Body(0x1EDu, 0u, "d"));
         Assert.DoesNotContain(scene.Replies, reply => reply.Unique == unique);

@@ -10,6 +10,9 @@ internal sealed class ClusterMount : IMount
     /// <summary>How long the end of the session may take at an unmount.</summary>
     private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long a session may take to open before the command gives up.</summary>
+    private static readonly TimeSpan OpenBound = TimeSpan.FromSeconds(15);
+
     private readonly ClusterClient client;
     private readonly FuseMount mount;
     private readonly NodeLog log;
@@ -32,7 +35,7 @@ internal sealed class ClusterMount : IMount
         var client = new ClusterClient(context.Cluster, context.Client, context.Identity, context.Loop, settings.Patience);
         try
         {
-            await client.Opened;
+            await client.Opened.WaitAsync(settings.Patience ?? OpenBound);
             FuseMount mount = FuseMount.Start(
                 settings.Fuse with
                 {
@@ -44,6 +47,11 @@ internal sealed class ClusterMount : IMount
                 context.Loop);
             await mount.Ready;
             return new ClusterMount(client, mount, context.Log);
+        }
+        catch (TimeoutException late)
+        {
+            client.Dispose();
+            throw new CommandException(ExitCode.NotUp, $"{context.Source} does not answer: start it with zzfs up, or see zzfs status", late);
         }
         catch (ClientRefusedException refused)
         {

@@ -25,7 +25,9 @@ internal sealed record MountSettings(MountOptions Fuse, TimeSpan? Patience)
                 case "ro" when value is null:
                     fuse = fuse with { ReadOnly = true };
                     break;
-                case "rw" or "defaults" or "nosuid" or "nodev" when value is null:
+                case "rw" or "defaults" or "nosuid" or "nodev" or "exec" or "async" when value is null:
+                // Reads leave access times alone in any case, and the kernel keeps none of its own for FUSE.
+                case "noatime" or "nodiratime" or "relatime" or "strictatime" when value is null:
                     break;
                 case "suid" when value is null:
                     fuse = fuse with { AllowSetUserId = true };
