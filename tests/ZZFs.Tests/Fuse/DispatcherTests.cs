@@ -132,6 +132,7 @@ public sealed class DispatcherTests
         Assert.Equal(2, looks);
         scene.CallersDie = true;
         Assert.False(scene.Dispatcher.GiveUpForTheDying());
+        scene.Begin(Opcode.Interrupt, 0, DispatcherScene.Body(unique + 1000));
         Assert.Equal(Errno.EINTR, Assert.Single(scene.Replies, reply => reply.Unique == unique).Error);
     }
 
