@@ -73,13 +73,14 @@ public sealed class Demo(
             output.WriteLine();
             return andrew.Verified && mark.Verified ? DemoOutcome.Verified : DemoOutcome.WrongBytes;
         }
-        catch (BenchException failure)
+        catch (BenchException failure) when (!cancellation.IsCancellationRequested)
         {
             Complain(failure.Message);
             return DemoOutcome.Failed;
         }
-        catch (OperationCanceledException)
+        catch (Exception stopped) when (stopped is BenchException or OperationCanceledException)
         {
+            // Ctrl-C reaches the programs that a step runs, too: their failure is then no news.
             Complain("Interrupted.");
             return DemoOutcome.Interrupted;
         }

@@ -54,7 +54,7 @@ public static class MountCommand
         request.Layout.Load();
         // First, because a mount whose process hangs would hang whoever touches it.
         if (MountTable.Find(request.MountPoint) is { IsOurs: true })
-            throw new CommandException(ExitCode.Mount, $"{request.MountPoint} has a zzfs mounted already");
+            throw new CommandException(ExitCode.Mount, $"{request.MountPoint} has a zzfs mounted already; zzfs umount {request.MountPoint} ends it");
         if (File.Exists(request.MountPoint))
             throw new CommandException(ExitCode.Mount, $"mount point {request.MountPoint} is not a directory");
         if (!Directory.Exists(request.MountPoint))

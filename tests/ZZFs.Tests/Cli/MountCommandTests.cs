@@ -28,7 +28,7 @@ public class MountCommandTests
         Assert.Equal(ExitCode.Mount, exitCode);
         Assert.StartsWith($"zzfs: c0 is in use by the mount at {first} (process ", error, StringComparison.Ordinal);
         (exitCode, _, error) = await cluster.RunAsync(null, "mount", directory, first);
-        Assert.Equal((ExitCode.Mount, $"zzfs: {first} has a zzfs mounted already\n"), (exitCode, error));
+        Assert.Equal((ExitCode.Mount, $"zzfs: {first} has a zzfs mounted already; zzfs umount {first} ends it\n"), (exitCode, error));
 
         foreach (string mountPoint in (string[])[first, second])
         {
