@@ -312,6 +312,13 @@ public sealed record StableCertificate(IReadOnlyList<Checkpoint> Checkpoints)
     /// <summary>Parses what follows the kind byte, without checking signatures.</summary>
     public static bool TryRead(ref MessageReader reader, out StableCertificate message)
     {
+        message = Read(ref reader)!;
+        return reader.Complete && message is not null;
+    }
+
+    /// <summary>Reads what follows the kind byte; null when the bytes are none.</summary>
+    internal static StableCertificate? Read(ref MessageReader reader)
+    {
         var checkpoints = new Checkpoint[reader.ReadCount((2 * Limits.MaximumFaults) + 1)];
         for (int i = 0; i < checkpoints.Length; i++)
         {
@@ -320,7 +327,6 @@ public sealed record StableCertificate(IReadOnlyList<Checkpoint> Checkpoints)
             checkpoints[i] = Checkpoint.Read(ref reader);
         }
 
-        message = new StableCertificate(checkpoints);
-        return reader.Complete && checkpoints.Length > 0;
+        return !reader.Failed && checkpoints.Length > 0 ? new StableCertificate(checkpoints) : null;
     }
 }

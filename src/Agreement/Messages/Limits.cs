@@ -27,6 +27,12 @@ public static class Limits
     /// <summary>Most numbers between checkpoints: tables are sized for a window of twice that.</summary>
     public const int MaximumCheckpointInterval = 512;
 
+    /// <summary>Largest payload of an entry that is no batch of requests, in bytes: the votes of a configuration.</summary>
+    public const int MaximumPayloadBytes = 4 << 10;
+
+    /// <summary>Different batches for one number that a replica remembers having pre-prepared: the Q set (TOCS 2002 §4.5).</summary>
+    public const int MaximumPrePrepared = 4;
+
     /// <summary>Most slots of one session: requests in flight.</summary>
     public const int MaximumSlots = 256;
 }

@@ -53,4 +53,25 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.ClusterState"/>: agreement replica to clients and execution replicas.</summary>
     ClusterState = 17,
+
+    /// <summary><see cref="Messages.WantView"/>: agreement replica to agreement replicas.</summary>
+    WantView = 18,
+
+    /// <summary><see cref="Messages.ViewChange"/>: agreement replica to agreement replicas.</summary>
+    ViewChange = 19,
+
+    /// <summary><see cref="Messages.NewView"/>: primary of a view to agreement replicas, and passed on by them.</summary>
+    NewView = 20,
+
+    /// <summary><see cref="Messages.FetchBatch"/>: agreement replica to agreement replica.</summary>
+    FetchBatch = 21,
+
+    /// <summary><see cref="Messages.ProposedBatch"/>: agreement replica to agreement replica.</summary>
+    ProposedBatch = 22,
+
+    /// <summary><see cref="Messages.Recover"/>: agreement replica to agreement replicas and controllers.</summary>
+    Recover = 23,
+
+    /// <summary><see cref="Messages.ReplyAffidavit"/>: agreement replica to client.</summary>
+    ReplyAffidavit = 24,
 }

@@ -71,8 +71,14 @@ public readonly record struct Synced(Incarnation Incarnation, SequenceNumber Num
 /// ORDER⟨r, e, n, batch, history digest⟩: the sender committed this batch at n. The same statement goes, as COMMITTED,
 /// to agreement replicas that lag; f + 1 equal ones prove it to either.
 /// </summary>
-/// <remarks>Layout: kind (1), incarnation (8), epoch (8), number (8), history digest (32), batch.</remarks>
-public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, SequenceNumber Number, Digest History, Batch Batch)
+/// <param name="Incarnation">Log incarnation in which it is sent.</param>
+/// <param name="Epoch">Epoch in which it is sent.</param>
+/// <param name="Number">n.</param>
+/// <param name="History">Chained history digest after n.</param>
+/// <param name="Batch">The batch.</param>
+/// <param name="View">View in which the sender prepared it last; a replica that learns the batch logs it under that view.</param>
+/// <remarks>Layout: kind (1), incarnation (8), epoch (8), number (8), history digest (32), view (8), batch.</remarks>
+public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, SequenceNumber Number, Digest History, Batch Batch, View View = default)
 {
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer, MessageKind kind)
@@ -82,6 +88,7 @@ public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, Sequen
         writer.WriteUInt64(Epoch.Value);
         writer.WriteUInt64(Number.Value);
         writer.WriteDigest(History);
+        writer.WriteUInt64(View.Value);
         Batch.Write(writer);
     }
 
@@ -92,7 +99,8 @@ public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, Sequen
         var epoch = new Epoch(reader.ReadUInt64());
         var number = new SequenceNumber(reader.ReadUInt64());
         Digest history = reader.ReadDigest();
-        message = new Order(incarnation, epoch, number, history, Batch.Read(ref reader));
+        var view = new View(reader.ReadUInt64());
+        message = new Order(incarnation, epoch, number, history, Batch.Read(ref reader), view);
         return reader.Complete;
     }
 }
@@ -100,14 +108,19 @@ public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, Sequen
 /// <summary>
 /// What an agreement replica tells its peers of itself, when a link comes up and regularly: they re-send what it lacks.
 /// </summary>
-/// <remarks>Layout: kind (1), view (8), low water mark (8), delivered (8).</remarks>
-public readonly record struct Progress(View View, SequenceNumber LowWaterMark, SequenceNumber Delivered)
+/// <param name="View">The sender's view.</param>
+/// <param name="InView">False while the sender waits for the NEW-VIEW that begins it.</param>
+/// <param name="LowWaterMark">Its last stable checkpoint.</param>
+/// <param name="Delivered">Last number that it delivered.</param>
+/// <remarks>Layout: kind (1), view (8), in view (1), low water mark (8), delivered (8).</remarks>
+public readonly record struct Progress(View View, bool InView, SequenceNumber LowWaterMark, SequenceNumber Delivered)
 {
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer)
     {
         writer.WriteByte((byte)MessageKind.Progress);
         writer.WriteUInt64(View.Value);
+        writer.WriteBool(InView);
         writer.WriteUInt64(LowWaterMark.Value);
         writer.WriteUInt64(Delivered.Value);
     }
@@ -115,7 +128,7 @@ public readonly record struct Progress(View View, SequenceNumber LowWaterMark, S
     /// <summary>Parses what follows the kind byte.</summary>
     public static bool TryRead(ref MessageReader reader, out Progress message)
     {
-        message = new Progress(new View(reader.ReadUInt64()), new SequenceNumber(reader.ReadUInt64()), new SequenceNumber(reader.ReadUInt64()));
+        message = new Progress(new View(reader.ReadUInt64()), reader.ReadBool(), new SequenceNumber(reader.ReadUInt64()), new SequenceNumber(reader.ReadUInt64()));
         return reader.Complete;
     }
 }

@@ -262,7 +262,7 @@ public sealed partial class Replica
             progressAt = now;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Progress(View, LowWaterMark, Delivered).Write(writer);
+        new Progress(View, true, LowWaterMark, Delivered).Write(writer);
         Output.EndMessage(start, new Recipients(mask, 0, null));
     }
 

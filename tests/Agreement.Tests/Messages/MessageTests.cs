@@ -166,7 +166,7 @@ public class MessageTests
             MessageKind.ExecReport => Write(new ExecReport(Incarnation, Epoch, Number, One, Two, [Two, One]).Write),
             MessageKind.Reply => Write(new Reply(Incarnation, new SessionId(4), 2, 9, One, Epoch, Number, Number, false, Two, default).Write),
             MessageKind.Checkpoint => Write(ReplicaHarness.Certify(1, 16, One).Write),
-            MessageKind.Progress => Write(new Progress(new View(1), Number, new SequenceNumber(90)).Write),
+            MessageKind.Progress => Write(new Progress(new View(1), true, Number, new SequenceNumber(90)).Write),
             MessageKind.FetchOrders => Write(new FetchOrders(Number).Write),
             MessageKind.FetchBodies => Write(writer => FetchBodies.Write(writer, [One, Two])),
             MessageKind.Bodies => Write(writer => WriteBodies(writer, [request.Encoded, new byte[] { 1 }])),

@@ -152,7 +152,7 @@ public class CatchingUpTests
         var backup = new ReplicaHarness(1);
         backup.Deliver(First);
         Turn turn = backup.Connected(PartyId.Agreement(2));
-        Assert.Equal(new Progress(default, default, new SequenceNumber(1)), turn.Progress.Single());
+        Assert.Equal(new Progress(default, true, default, new SequenceNumber(1)), turn.Progress.Single());
         Assert.Equal(0b0100u, turn.Messages.Single().To.Agreement);
     }
 
