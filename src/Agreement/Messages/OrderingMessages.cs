@@ -112,8 +112,10 @@ public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, Sequen
 /// <param name="InView">False while the sender waits for the NEW-VIEW that begins it.</param>
 /// <param name="LowWaterMark">Its last stable checkpoint.</param>
 /// <param name="Delivered">Last number that it delivered.</param>
-/// <remarks>Layout: kind (1), view (8), in view (1), low water mark (8), delivered (8).</remarks>
-public readonly record struct Progress(View View, bool InView, SequenceNumber LowWaterMark, SequenceNumber Delivered)
+/// <param name="Ceiling">Of an amnesic replica: it votes again when a checkpoint at or above this is stable. Else 0.</param>
+/// <remarks>Layout: kind (1), view (8), in view (1), low water mark (8), delivered (8), ceiling (8).</remarks>
+public readonly record struct Progress(
+    View View, bool InView, SequenceNumber LowWaterMark, SequenceNumber Delivered, SequenceNumber Ceiling = default)
 {
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer)
@@ -123,12 +125,18 @@ public readonly record struct Progress(View View, bool InView, SequenceNumber Lo
         writer.WriteBool(InView);
         writer.WriteUInt64(LowWaterMark.Value);
         writer.WriteUInt64(Delivered.Value);
+        writer.WriteUInt64(Ceiling.Value);
     }
 
     /// <summary>Parses what follows the kind byte.</summary>
     public static bool TryRead(ref MessageReader reader, out Progress message)
     {
-        message = new Progress(new View(reader.ReadUInt64()), reader.ReadBool(), new SequenceNumber(reader.ReadUInt64()), new SequenceNumber(reader.ReadUInt64()));
+        message = new Progress(
+            new View(reader.ReadUInt64()),
+            reader.ReadBool(),
+            new SequenceNumber(reader.ReadUInt64()),
+            new SequenceNumber(reader.ReadUInt64()),
+            new SequenceNumber(reader.ReadUInt64()));
         return reader.Complete;
     }
 }

@@ -53,7 +53,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ReplicaOptions { CheckpointInterval = (int)cluster.CheckpointInterval };
         replica = new Replica(
-            (int)self.Index, new Quorum(cluster.F), options, cluster.InitiallyActive(), cluster.Clients.Count, new ClusterSignatures(keys));
+            (int)self.Index, new Quorum(cluster.F), options, cluster.InitiallyActive(), cluster.Clients.Count, new ClusterSignatures(keys), identity.Sign);
         inbox = new AgreementInbox(replica);
         string logFolder = Path.Combine(dataFolder, "log");
         Directory.CreateDirectory(logFolder);

@@ -16,6 +16,7 @@ public sealed class AgreementInbox(Replica replica)
         var kind = (MessageKind)reader.ReadByte();
         bool accepted = from.Role switch
         {
+            PartyRole.Agreement when kind == MessageKind.Request => Forwarded(from, message),
             PartyRole.Agreement => FromAgreement(from, kind, ref reader),
             PartyRole.Execution => FromExecution(from, kind, ref reader),
             PartyRole.Client => FromClient(from, kind, message),
@@ -53,9 +54,36 @@ public sealed class AgreementInbox(Replica replica)
             case MessageKind.FetchBodies when FetchBodies.TryRead(ref reader, out FetchBodies fetch):
                 replica.OnFetchBodies(Verified<FetchBodies>.OverLink(from, fetch));
                 return true;
-            case MessageKind.Synced:
-                // Statements of durability concern whoever waits with a reply; agreement replicas will judge by them.
-                return Synced.TryRead(ref reader, out _);
+            case MessageKind.Synced when Synced.TryRead(ref reader, out Synced synced):
+                replica.OnSynced(Verified<Synced>.OverLink(from, synced));
+                return true;
+            case MessageKind.Recover when Recover.TryRead(ref reader, out Recover recover):
+                replica.OnRecover(Verified<Recover>.OverLink(from, recover));
+                return true;
+            default:
+                return FromAgreementInViewChange(from, kind, ref reader);
+        }
+    }
+
+    private bool FromAgreementInViewChange(PartyId from, MessageKind kind, ref MessageReader reader)
+    {
+        switch (kind)
+        {
+            case MessageKind.WantView when WantView.TryRead(ref reader, out WantView wanted):
+                replica.OnWantView(Verified<WantView>.OverLink(from, wanted));
+                return true;
+            case MessageKind.ViewChange when ViewChange.TryRead(ref reader, out ViewChange change):
+                replica.OnViewChange(Verified<ViewChange>.OverLink(from, change));
+                return true;
+            case MessageKind.NewView when NewView.TryRead(ref reader, out NewView newView):
+                replica.OnNewView(Verified<NewView>.OverLink(from, newView));
+                return true;
+            case MessageKind.FetchBatch when FetchBatch.TryRead(ref reader, out FetchBatch fetch):
+                replica.OnFetchBatch(Verified<FetchBatch>.OverLink(from, fetch));
+                return true;
+            case MessageKind.ProposedBatch when ProposedBatch.TryRead(ref reader, out ProposedBatch proposed):
+                replica.OnProposedBatch(Verified<ProposedBatch>.OverLink(from, proposed));
+                return true;
             default:
                 return false;
         }
@@ -88,6 +116,14 @@ public sealed class AgreementInbox(Replica replica)
         if (kind != MessageKind.Request || Request.TryParse(message.ToArray()) is not { } request)
             return false;
         replica.OnRequest(Verified<Request>.OverLink(from, request));
+        return true;
+    }
+
+    private bool Forwarded(PartyId from, ReadOnlyMemory<byte> message)
+    {
+        if (Request.TryParse(message.ToArray()) is not { } request)
+            return false;
+        replica.OnForwarded(Verified<Request>.OverLink(from, request));
         return true;
     }
 }

@@ -18,9 +18,18 @@ public enum LogRecordKind : byte
     /// <summary>A certificate of a stable checkpoint.</summary>
     Stable = 5,
 
-    /// <summary>Entry into a view (8 bytes).</summary>
+    /// <summary>Entry into a view: its NEW-VIEW message.</summary>
     EnteredView = 6,
 
     /// <summary>A number was delivered (8 bytes), so that a restart knows it without asking.</summary>
     Delivered = 7,
+
+    /// <summary>A view was left: the VIEW-CHANGE message that was sent.</summary>
+    LeftView = 8,
+
+    /// <summary>
+    /// Votes up to this number (8 bytes) may have been lost: the replica is amnesic until a stable checkpoint reaches it, or
+    /// a log incarnation begins.
+    /// </summary>
+    Amnesic = 9,
 }

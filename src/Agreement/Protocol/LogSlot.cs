@@ -56,23 +56,38 @@ internal sealed class LogSlot(int replicas)
     /// <summary>The number; the slot is reused for others when the window moves.</summary>
     public SequenceNumber Number;
 
-    /// <summary>The proposal accepted in <see cref="ProposalView"/>, or what f + 1 replicas say was committed.</summary>
+    /// <summary>The proposal of <see cref="ProposalView"/>, or what f + 1 replicas say was committed.</summary>
     public Batch? Batch;
 
-    /// <summary>View of the accepted proposal.</summary>
+    /// <summary>Digest of the batch that the new view chose here and that is not at hand yet.</summary>
+    public Digest? Chosen;
+
+    /// <summary>View of that proposal.</summary>
     public View ProposalView;
 
-    /// <summary>The proposal, with all bodies, is in the log and PREPARE was (or may be) sent.</summary>
+    /// <summary>f + 1 replicas pre-prepared or prepared it in earlier views: its bodies were checked.</summary>
+    public bool Vouched;
+
+    /// <summary>The proposal, with all bodies, is in the log and PREPARE was (or may be) sent in <see cref="ProposalView"/>.</summary>
     public bool Accepted;
 
-    /// <summary>A prepared certificate is held and logged; COMMIT was sent.</summary>
+    /// <summary>A prepared certificate of <see cref="ProposalView"/> is held and logged; COMMIT was sent.</summary>
     public bool Prepared;
+
+    /// <summary>Its part of the P set: what was prepared last, in whatever view, or learned as committed.</summary>
+    public ViewedDigest? LastPrepared;
 
     /// <summary>f + 1 replicas said that this batch was committed.</summary>
     public bool Learned;
 
     /// <summary>Delivered in order.</summary>
     public bool Delivered;
+
+    /// <summary>A view in which a correct replica, or this one, saw it committed; of several the lowest.</summary>
+    public View CommittedView;
+
+    /// <summary>The view under which it goes into the P and Q sets if it was learned.</summary>
+    public View LearnedView;
 
     /// <summary>Chained history digest after this number, once delivered.</summary>
     public Digest History;
@@ -92,11 +107,72 @@ internal sealed class LogSlot(int replicas)
     /// <summary>How often they were asked for.</summary>
     public int BodiesAsked;
 
+    /// <summary>Its part of the Q set: batches that were pre-prepared, with all bodies in the log.</summary>
+    private readonly (View View, Batch? Batch)[] prePrepared = new (View, Batch?)[Limits.MaximumPrePrepared];
+
     public VoteSet Prepares = new(replicas);
     public VoteSet Commits = new(replicas);
 
     /// <summary>COMMITTED statements: the batch that each peer says was committed here.</summary>
     public readonly Order?[] Statements = new Order?[replicas];
+
+    /// <summary>How many batches are in its part of the Q set.</summary>
+    public int PrePreparedCount { get; private set; }
+
+    /// <summary>One of them.</summary>
+    public (View View, Batch Batch) PrePrepared(int index) => (prePrepared[index].View, prePrepared[index].Batch!);
+
+    /// <summary>The batch of the Q set with this digest, if any.</summary>
+    public Batch? FindPrePrepared(in Digest digest)
+    {
+        for (int i = 0; i < PrePreparedCount; i++)
+        {
+            if (prePrepared[i].Batch!.Digest == digest)
+                return prePrepared[i].Batch;
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Notes that a batch was pre-prepared in a view. When the set is full, the batch of the lowest view goes that was not
+    /// prepared: to say less in a VIEW-CHANGE can delay a choice, never make it wrong.
+    /// </summary>
+    /// <param name="view">The view.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="dropped">The batch that went, or null.</param>
+    /// <returns>Whether the batch is new to the set.</returns>
+    public bool AddPrePrepared(View view, Batch batch, out Batch? dropped)
+    {
+        dropped = null;
+        for (int i = 0; i < PrePreparedCount; i++)
+        {
+            if (prePrepared[i].Batch!.Digest != batch.Digest)
+                continue;
+            if (prePrepared[i].View.CompareTo(view) < 0)
+                prePrepared[i].View = view;
+            return false;
+        }
+
+        if (PrePreparedCount < prePrepared.Length)
+        {
+            prePrepared[PrePreparedCount++] = (view, batch);
+            return true;
+        }
+
+        int lowest = -1;
+        for (int i = 0; i < prePrepared.Length; i++)
+        {
+            bool goes = LastPrepared?.Batch != prePrepared[i].Batch!.Digest
+                && (lowest < 0 || prePrepared[i].View.CompareTo(prePrepared[lowest].View) < 0);
+            if (goes)
+                lowest = i;
+        }
+
+        dropped = prePrepared[lowest].Batch;
+        prePrepared[lowest] = (view, batch);
+        return true;
+    }
 
     public override string ToString() =>
         $"{Number} {(Batch is null ? "unknown" : "proposed")} accepted {Accepted} prepared {Prepared} learned {Learned} prepares {Prepares.Present:x} commits {Commits.Present:x}";
@@ -105,7 +181,13 @@ internal sealed class LogSlot(int replicas)
     {
         Number = number;
         Batch = null;
+        Chosen = null;
         ProposalView = default;
+        Vouched = false;
+        LastPrepared = null;
+        CommittedView = LearnedView = default;
+        Array.Clear(prePrepared);
+        PrePreparedCount = 0;
         Accepted = Prepared = Learned = Delivered = false;
         History = default;
         RecordsAtDelivery = 0;

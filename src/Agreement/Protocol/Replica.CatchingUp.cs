@@ -23,7 +23,11 @@ public sealed partial class Replica
     /// <summary>Least time between two requests for more of the order, in milliseconds.</summary>
     private const int MoreMilliseconds = 3;
 
+    /// <summary>Least time between two large messages that help one peer into a view, in milliseconds.</summary>
+    private const int HelpMilliseconds = 40;
+
     private readonly List<Digest> missing = [];
+    private readonly long[] helpedAt;
     private readonly Dictionary<PartyId, long> served = [];
     private long servedSince;
     private long progressAt;
@@ -43,22 +47,37 @@ public sealed partial class Replica
         LogSlot slot = log[statement.Number];
         if (slot.Delivered || slot.Learned)
             return;
+        if (statement.Incarnation != Incarnation)
+        {
+            // Of a log that we have left, or of one that a view began which we will hear of.
+            Rejections.Count(Rejection.WrongView);
+            return;
+        }
+
         slot.Statements[message.Sender.Index] = statement;
         int matching = 0;
+        View lowest = statement.View;
+        View highest = statement.View;
         foreach (Order? other in slot.Statements)
         {
-            if (other is { } known && known.Batch.Digest == statement.Batch.Digest && known.History == statement.History)
-                matching++;
+            if (other is not { } known || known.Batch.Digest != statement.Batch.Digest || known.History != statement.History)
+                continue;
+            matching++;
+            if (known.View.CompareTo(lowest) < 0)
+                lowest = known.View;
+            if (known.View.CompareTo(highest) > 0)
+                highest = known.View;
         }
 
         if (matching < quorum.Weak)
             return;
-        if (slot.Accepted && slot.Batch!.Digest != statement.Batch.Digest)
-        {
-            // Ours was proposed in a view that a later one overruled, or by a primary that told others otherwise.
-            Overrule(slot);
-        }
+        Overrule(slot, statement.Batch);
 
+        // A correct replica saw it committed in a view that is not below the lowest named. It goes into our P and Q sets
+        // under the highest named one that we may know of: what is committed may stand there under any view.
+        slot.CommittedView = lowest;
+        View current = InView || View.Value == 0 ? View : new View(View.Value - 1);
+        slot.LearnedView = highest.CompareTo(current) < 0 ? highest : current;
         slot.Batch = statement.Batch;
         slot.Learned = true;
         slot.Since = now;
@@ -79,6 +98,10 @@ public sealed partial class Replica
     {
         Progress peer = message.Value;
         uint mask = 1u << (int)message.Sender.Index;
+        HelpLaggard(message.Sender, peer.View, peer.InView);
+        if (peer.InView && peer.View.CompareTo(View) > 0 && CanSpend(message.Sender))
+            SendProgress(mask);
+        GrantFill((int)message.Sender.Index, peer.Ceiling);
         if (peer.LowWaterMark < LowWaterMark && Stable is not null)
             SendStable(message.Sender);
         var known = new SequenceNumber(Math.Max(peer.Delivered.Value, LowWaterMark.Value));
@@ -167,11 +190,27 @@ public sealed partial class Replica
         BodyArrived();
     }
 
-    private void Overrule(LogSlot slot)
+    // Another batch was committed here than the one that was proposed to us, in a view that a later one overruled or by a
+    // primary that told others otherwise. What we pre-prepared stays in the Q set.
+    private void Overrule(LogSlot slot, Batch committed)
     {
-        Forget(slot);
-        slot.BodyBytes = 0;
-        slot.Accepted = slot.Prepared = false;
+        if (slot.Chosen is not null)
+        {
+            slot.Chosen = null;
+            chosenMissing--;
+        }
+
+        if (slot.Batch is not null && slot.Batch.Digest != committed.Digest)
+            DropProposal(slot);
+    }
+
+    // Help costs, so each peer gets it only so often.
+    private bool CanSpend(PartyId peer)
+    {
+        if (helpedAt[peer.Index] != 0 && now - helpedAt[peer.Index] < HelpMilliseconds)
+            return false;
+        helpedAt[peer.Index] = now;
+        return true;
     }
 
     private LogSlot? FindSlotThatLacks(in Digest digest)
@@ -201,6 +240,7 @@ public sealed partial class Replica
     // f + 1 replicas pre-prepared or prepared the batch: a correct one checked its bodies.
     private bool IsVouchedFor(LogSlot slot) =>
         slot.Learned
+        || slot.Vouched
         || slot.Prepares.Count(slot.ProposalView, slot.Batch!.Digest, except: (1u << Primary) | (1u << id)) + 1 >= quorum.Weak;
 
     // Few numbers at a time, one peer at a time, and each time later: bodies are large, and a replica that lacks them is
@@ -262,7 +302,7 @@ public sealed partial class Replica
             progressAt = now;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Progress(View, true, LowWaterMark, Delivered).Write(writer);
+        new Progress(View, InView, LowWaterMark, Delivered, IsAmnesic ? Ceiling : default).Write(writer);
         Output.EndMessage(start, new Recipients(mask, 0, null));
     }
 
@@ -276,7 +316,7 @@ public sealed partial class Replica
 
     private void ResendVotes(LogSlot slot, uint mask)
     {
-        if (!slot.Accepted || slot.ProposalView != View)
+        if (!InView || !slot.Accepted || slot.ProposalView != View)
             return;
         var vote = new Vote(slot.ProposalView, slot.Number, slot.Batch!.Digest);
         if (IsPrimary)
@@ -289,11 +329,21 @@ public sealed partial class Replica
 
     private void LogLearned(LogSlot slot)
     {
-        LogBodies(slot);
+        AddToPrePrepared(slot, slot.LearnedView, log: true);
+        NotePrepared(slot, slot.LearnedView);
         MessageWriter record = Output.BeginRecord();
         int start = record.Length;
         record.WriteByte((byte)LogRecordKind.Learned);
-        new Order(Incarnation, Epoch, slot.Number, default, slot.Batch!).Write(record, MessageKind.Committed);
+        record.WriteUInt64(slot.CommittedView.Value);
+        new Order(Incarnation, Epoch, slot.Number, default, slot.Batch!, slot.LearnedView).Write(record, MessageKind.Committed);
         Output.EndRecord(start, slot.Number);
+    }
+
+    // The batch of the slot is the one prepared last. Its view does not go down when it is learned under a lower one.
+    private static void NotePrepared(LogSlot slot, View view)
+    {
+        if (slot.LastPrepared is { } known && known.Batch == slot.Batch!.Digest && known.View.CompareTo(view) > 0)
+            return;
+        slot.LastPrepared = new ViewedDigest(view, slot.Batch!.Digest);
     }
 }

@@ -12,6 +12,8 @@ public sealed partial class Replica
     private readonly List<Checkpoint>[] checkpoints;
     private readonly ExecReport?[] reports;
     private readonly Action<LogSlot> forget;
+    private readonly Synced?[] peersSynced;
+    private CheckpointSchedule schedule;
     private ulong recordsAtStable;
 
     /// <summary>A signed checkpoint of an execution replica, from whoever passed it on.</summary>
@@ -49,6 +51,9 @@ public sealed partial class Replica
 
         BecomeStable(certificate);
     }
+
+    /// <summary>A peer's statement of what it has on disk.</summary>
+    public void OnSynced(in Verified<Synced> message) => peersSynced[message.Sender.Index] = message.Value;
 
     /// <summary>What an execution replica answered; kept for the judgement of disagreeing ones.</summary>
     public void OnExecReport(in Verified<ExecReport> message)
@@ -108,6 +113,14 @@ public sealed partial class Replica
         CheckpointState state = certificate.State;
         if (state.Number <= Delivered && HistoryAt(state.Number) is { } own && own != state.History)
         {
+            if (state.Incarnation.CompareTo(StateIncarnation) > 0)
+            {
+                // A log incarnation began that we missed: what we delivered since our checkpoint is not in it.
+                RollBack(state.Incarnation);
+                BecomeStable(certificate);
+                return;
+            }
+
             // f + 1 execution replicas signed a history that is not ours: more than f parties lie. Counted, never obeyed.
             Rejections.Count(Rejection.Mismatch);
             return;
@@ -137,6 +150,8 @@ public sealed partial class Replica
         CheckpointState state = certificate.State;
         Stable = certificate;
         log.Advance(state.Number, forget);
+        if (IsAmnesic && state.Number >= Ceiling)
+            IsAmnesic = false;
         foreach (List<Checkpoint> known in checkpoints)
             known.RemoveAll(other => other.Number <= state.Number);
         if (Delivered >= state.Number)
@@ -144,9 +159,15 @@ public sealed partial class Replica
         Delivered = state.Number;
         deliveredHistory = state.History;
         lastTimestamp = state.Timestamp;
-        Incarnation = state.Incarnation;
+        deliveredAt = now;
+        StateIncarnation = state.Incarnation;
+        if (Incarnation.CompareTo(state.Incarnation) < 0)
+            Incarnation = state.Incarnation;
+        if (Epoch != state.Epoch)
+            justifiedAt = 0;
         Epoch = state.Epoch;
         ActiveExecution = state.Active;
+        schedule = new CheckpointSchedule(Delivered);
         if (lastProposed < Delivered)
             lastProposed = Delivered;
         if (lastProposedTime.CompareTo(lastTimestamp) < 0)
@@ -162,16 +183,28 @@ public sealed partial class Replica
 
     private void Forget(LogSlot slot)
     {
-        if (slot.Batch is null)
-            return;
-        logBytes -= slot.BodyBytes;
-        for (int i = 0; i < slot.Batch.Requests.Count; i++)
+        if (slot.Chosen is not null)
+            chosenMissing--;
+        if (slot.Batch is { } batch && slot.FindPrePrepared(batch.Digest) is null)
+            DiscardBodies(batch);
+        for (int i = 0; i < slot.PrePreparedCount; i++)
+            ReleaseBodies(slot, slot.PrePrepared(i).Batch);
+    }
+
+    private void ReleaseBodies(LogSlot slot, Batch batch)
+    {
+        for (int i = 0; i < batch.Requests.Count; i++)
         {
-            // A batch that was never accepted refers to nothing yet, but some of its bodies may have been fetched for it.
-            if (slot.BodyBytes > 0)
-                pool.Release(slot.Batch.Requests[i]);
-            else
-                pool.Discard(slot.Batch.Requests[i]);
+            int bytes = pool.Release(batch.Requests[i]);
+            slot.BodyBytes -= bytes;
+            logBytes -= bytes;
         }
+    }
+
+    // A batch that was never accepted refers to nothing yet, but some of its bodies may have been fetched for it.
+    private void DiscardBodies(Batch batch)
+    {
+        for (int i = 0; i < batch.Requests.Count; i++)
+            pool.Discard(batch.Requests[i]);
     }
 }

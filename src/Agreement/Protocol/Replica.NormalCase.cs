@@ -11,8 +11,9 @@ public sealed partial class Replica
     private SequenceNumber lastProposed;
     private Timestamp lastProposedTime;
 
-    // Highest number about which a proposal or statement is held.
+    // Highest number about which a proposal or statement is held, and since when one is held above what is delivered.
     private SequenceNumber highestActive;
+    private long activeSince;
     private long logBytes;
 
     /// <summary>A request came over its client's own link.</summary>
@@ -34,11 +35,28 @@ public sealed partial class Replica
         BodyArrived();
     }
 
+    /// <summary>
+    /// A request that a peer passes on because the primary, which may be us, seems not to know it. Taken whatever its
+    /// client sent us itself; the order drops repetitions.
+    /// </summary>
+    public void OnForwarded(in Verified<Request> message)
+    {
+        Request request = message.Value;
+        if (!InView || !IsPrimary || pool.IsWaitingVerified(request.Digest))
+            return;
+        if (!IsValid(request))
+            return;
+        if (pool.TryAddForwarded(request, now))
+            BodyArrived();
+        else
+            Rejections.Count(Rejection.ClientOverLimit);
+    }
+
     /// <summary>A proposal of the primary.</summary>
     public void OnPrePrepare(in Verified<PrePrepare> message)
     {
         PrePrepare proposed = message.Value;
-        if (proposed.View != View || message.Sender.Index != (uint)Primary || IsPrimary)
+        if (proposed.View != View || !InView || message.Sender.Index != (uint)Primary || IsPrimary)
         {
             Rejections.Count(Rejection.WrongView);
             return;
@@ -51,9 +69,18 @@ public sealed partial class Replica
         }
 
         LogSlot slot = log[proposed.Number];
+        if (slot.Chosen is not null)
+        {
+            if (TakeChosen(slot, proposed.Batch))
+                TryDeliver();
+            else
+                Rejections.Count(Rejection.Equivocation);
+            return;
+        }
+
         if (slot.Batch is not null)
         {
-            if (!slot.Learned && slot.ProposalView == View && slot.Batch.Digest != proposed.Batch.Digest)
+            if (!slot.Learned && !slot.Delivered && slot.ProposalView == View && slot.Batch.Digest != proposed.Batch.Digest)
                 Rejections.Count(Rejection.Equivocation);
             return;
         }
@@ -68,6 +95,7 @@ public sealed partial class Replica
         slot.ProposalView = View;
         slot.Since = now;
         Activate(proposed.Number);
+        MeasurePace(slot);
         TryAccept(slot);
         TryDeliver();
     }
@@ -75,7 +103,8 @@ public sealed partial class Replica
     /// <summary>A PREPARE.</summary>
     public void OnPrepare(in Verified<Vote> message)
     {
-        if (FindVotedSlot(message) is not { } slot || message.Sender.Index == (uint)Primary)
+        bool isPrimarys = message.Sender.Index == message.Value.View.Value % (ulong)quorum.AgreementReplicas;
+        if (FindVotedSlot(message) is not { } slot || isPrimarys)
             return;
         slot.Prepares.Add((int)message.Sender.Index, message.Value.View, message.Value.Batch);
         CheckPrepared(slot);
@@ -91,40 +120,44 @@ public sealed partial class Replica
         TryDeliver();
     }
 
-    // Votes of one number above the mark but not yet in our window are kept: our mark may only be late.
+    // Votes above our mark's window, and of views that we have not entered yet, are kept: we may only be late. What a number
+    // was prepared in may also still be committed after we left that view.
     private LogSlot? FindVotedSlot(in Verified<Vote> message)
     {
-        if (message.Value.View != View)
+        Vote vote = message.Value;
+        if (!log.Holds(vote.Number))
         {
-            Rejections.Count(Rejection.WrongView);
+            if (vote.Number > log.Horizon)
+                Rejections.Count(Rejection.OutsideWindow);
             return null;
         }
 
-        if (log.Holds(message.Value.Number))
-            return log[message.Value.Number];
-        if (message.Value.Number > log.Horizon)
-            Rejections.Count(Rejection.OutsideWindow);
+        LogSlot slot = log[vote.Number];
+        if (vote.View.CompareTo(View) >= 0 || (slot.Prepared && vote.View == slot.ProposalView))
+            return slot;
+        Rejections.Count(Rejection.WrongView);
         return null;
     }
 
     private bool IsTimely(in PrePrepare proposed)
     {
         // What f + 1 replicas prepared was near some correct one's clock when it was fresh: a replica that was cut off for
-        // longer than the drift can follow (DESIGN §5). A departure: a time far in the past is taken too. After an outage
-        // of the primary its proposals are old, and as long as views don't change nobody else could propose their numbers.
-        // The price is that a bad primary can hold time back; it can't turn it back, nor run ahead.
-        long ahead = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
-        if (ahead > options.TimestampDriftNanoseconds
+        // longer than the drift can follow (DESIGN §5).
+        long difference = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
+        if (Math.Abs(difference) > options.TimestampDriftNanoseconds
             && log[proposed.Number].Prepares.Count(View, proposed.Batch.Digest, except: 1u << Primary) < quorum.Weak)
         {
             return false;
         }
 
-        var previous = new SequenceNumber(proposed.Number.Value - 1);
-        Timestamp floor = previous == Delivered ? lastTimestamp
-            : log.Holds(previous) && log[previous].Batch is { } batch ? batch.Timestamp
-            : default;
-        return proposed.Batch.Timestamp.CompareTo(floor) >= 0;
+        // Null requests have no time of their own, so the last one that has may lie further back.
+        for (var previous = new SequenceNumber(proposed.Number.Value - 1); previous > Delivered; previous = new SequenceNumber(previous.Value - 1))
+        {
+            if (log.Holds(previous) && log[previous].Batch is { } batch && batch.Timestamp.Nanoseconds > 0)
+                return proposed.Batch.Timestamp.CompareTo(batch.Timestamp) >= 0;
+        }
+
+        return proposed.Batch.Timestamp.CompareTo(lastTimestamp) >= 0;
     }
 
     private bool IsValid(Request request)
@@ -141,28 +174,43 @@ public sealed partial class Replica
     // requests and so keep out the configuration that a recovery needs.
     private SequenceNumber HighestForRequests => new(log.HighWaterMark.Value - ReservedNumbers);
 
+    // The last one is left to an incarnation entry, which follows what a new view proposes again.
+    private SequenceNumber HighestForEpochs => new(log.HighWaterMark.Value - 1);
+
     private void Propose()
     {
-        if (!IsPrimary)
+        if (!IsPrimary || !InView || IsAmnesic || chosenMissing > 0)
             return;
-        while (pool.Waiting > 0
-            && lastProposed < HighestForRequests
-            && logBytes <= options.MaximumLogBytes
-            && lastProposed.Value < Delivered.Value + (ulong)options.ProposalsInFlight)
+        ProposeEpoch();
+        while (pool.Waiting > 0 && MayPropose() && logBytes <= options.MaximumLogBytes)
         {
             proposal.Clear();
             pool.TakeBatch(isValid, proposal);
             if (proposal.Count == 0)
-                return;
-            lastProposed = lastProposed.Next;
-            lastProposedTime = new Timestamp(Math.Max(wallNanoseconds, lastProposedTime.Nanoseconds + 1));
-            LogSlot slot = log[lastProposed];
-            slot.Batch = new Batch(EntryKind.Requests, lastProposedTime, [.. proposal]);
-            slot.ProposalView = View;
-            slot.Since = now;
-            Activate(lastProposed);
-            TryAccept(slot);
+                break;
+            ProposeNext(new Batch(EntryKind.Requests, NextTimestamp(), [.. proposal]));
         }
+
+        // For replicas that must not vote before the order has come so far.
+        while (lastProposed < fillUpTo && pool.Waiting == 0 && MayPropose())
+            ProposeNext(new Batch(EntryKind.Requests, NextTimestamp(), []));
+    }
+
+    private bool MayPropose() =>
+        lastProposed < HighestForRequests && lastProposed.Value < Delivered.Value + (ulong)options.ProposalsInFlight;
+
+    private Timestamp NextTimestamp() => new(Math.Max(wallNanoseconds, lastProposedTime.Nanoseconds + 1));
+
+    private void ProposeNext(Batch batch)
+    {
+        lastProposed = lastProposed.Next;
+        lastProposedTime = batch.Timestamp;
+        LogSlot slot = log[lastProposed];
+        slot.Batch = batch;
+        slot.ProposalView = View;
+        slot.Since = now;
+        Activate(lastProposed);
+        TryAccept(slot);
     }
 
     // Logs the proposal with its bodies and votes for it. PREPARE leaves only when every body is held and logged, so that
@@ -170,27 +218,62 @@ public sealed partial class Replica
     // no primary may have proposed it to us in our view, and we may have voted for another batch in its place.
     private void TryAccept(LogSlot slot)
     {
-        if (slot.Accepted || slot.Learned || slot.Batch is null || slot.Number > HighestForRequests || !HoldsBodies(slot.Batch))
+        if (!MayAccept(slot))
             return;
         slot.Accepted = true;
-        LogBodies(slot);
-        var proposed = new PrePrepare(slot.ProposalView, slot.Number, slot.Batch);
-        MessageWriter record = Output.BeginRecord();
-        int start = record.Length;
-        record.WriteByte((byte)LogRecordKind.PrePrepared);
-        proposed.Write(record);
-        Output.EndRecord(start, slot.Number);
+        LogProposal(slot);
         if (IsPrimary)
         {
             SendProposal(slot, otherReplicas);
         }
         else
         {
-            slot.Prepares.Add(id, slot.ProposalView, slot.Batch.Digest);
+            slot.Prepares.Add(id, slot.ProposalView, slot.Batch!.Digest);
             SendToReplicas(otherReplicas, MessageKind.Prepare, new Vote(slot.ProposalView, slot.Number, slot.Batch.Digest));
         }
 
         CheckPrepared(slot);
+    }
+
+    private bool MayAccept(LogSlot slot)
+    {
+        if (slot.Accepted || slot.Learned || slot.Batch is null || !InView || IsAmnesic || slot.ProposalView != View || restoring)
+            return false;
+        return slot.Batch.Kind switch
+        {
+            _ when slot.Number > log.HighWaterMark => false,
+            EntryKind.Requests => (slot.Vouched || slot.Number <= HighestForRequests) && HoldsBodies(slot.Batch),
+            EntryKind.Configuration => MayAcceptEpoch(slot),
+            _ => slot.Vouched,
+        };
+    }
+
+    // Votes on who is active, and on what an incarnation is, are synced before they leave in every mode (DESIGN §5).
+    private void LogProposal(LogSlot slot)
+    {
+        Batch batch = slot.Batch!;
+        AddToPrePrepared(slot, slot.ProposalView, log: true);
+        var proposed = new PrePrepare(slot.ProposalView, slot.Number, batch);
+        MessageWriter record = Output.BeginRecord();
+        int start = record.Length;
+        record.WriteByte((byte)LogRecordKind.PrePrepared);
+        proposed.Write(record);
+        Output.EndRecord(start, slot.Number);
+        if (batch.Kind != EntryKind.Requests)
+            Output.SyncBeforeSending = true;
+    }
+
+    // The batch of the slot enters its Q set, and its bodies stay until the number is stable.
+    private void AddToPrePrepared(LogSlot slot, View view, bool log)
+    {
+        if (!slot.AddPrePrepared(view, slot.Batch!, out Batch? dropped))
+            return;
+        if (dropped is not null)
+            ReleaseBodies(slot, dropped);
+        if (log)
+            LogBodies(slot);
+        else
+            ReferenceBodies(slot);
     }
 
     private void SendProposal(LogSlot slot, uint mask)
@@ -203,19 +286,22 @@ public sealed partial class Replica
 
     private void CheckPrepared(LogSlot slot)
     {
-        if (!slot.Accepted || slot.Prepared
+        if (!slot.Accepted || slot.Prepared || !InView || slot.ProposalView != View || IsAmnesic
             || slot.Prepares.Count(slot.ProposalView, slot.Batch!.Digest, except: 1u << Primary) < quorum.Prepares)
         {
             return;
         }
 
         slot.Prepared = true;
+        slot.LastPrepared = new ViewedDigest(slot.ProposalView, slot.Batch.Digest);
         var vote = new Vote(slot.ProposalView, slot.Number, slot.Batch.Digest);
         MessageWriter record = Output.BeginRecord();
         int start = record.Length;
         record.WriteByte((byte)LogRecordKind.Prepared);
         vote.Write(record, MessageKind.Commit);
         Output.EndRecord(start, slot.Number);
+        if (slot.Batch.Kind != EntryKind.Requests)
+            Output.SyncBeforeSending = true;
         slot.Commits.Add(id, slot.ProposalView, slot.Batch.Digest);
         SendToReplicas(otherReplicas, MessageKind.Commit, vote);
     }
@@ -231,10 +317,14 @@ public sealed partial class Replica
 
     private void TryDeliver()
     {
+        if (restoring)
+            return;
         while (log.Holds(Delivered.Next) && log[Delivered.Next] is { Delivered: false } slot && IsCommitted(slot))
         {
-            if (!slot.Accepted)
+            if (slot.Learned)
                 LogLearned(slot);
+            else
+                slot.CommittedView = slot.ProposalView;
             MarkDelivered(slot);
             MessageWriter record = Output.BeginRecord();
             int start = record.Length;
@@ -247,6 +337,10 @@ public sealed partial class Replica
             else
                 DeferOrder(slot.Number);
         }
+
+        // An epoch in a reserved number waits for everything before it.
+        if (log.Holds(Delivered.Next) && log[Delivered.Next] is { Accepted: false, Batch.Kind: EntryKind.Configuration } waiting)
+            TryAccept(waiting);
     }
 
     // The order is extended by this slot, whether now or, at a restart, in a former life.
@@ -263,22 +357,38 @@ public sealed partial class Replica
             lastProposed = Delivered;
         if (lastProposedTime.CompareTo(lastTimestamp) < 0)
             lastProposedTime = lastTimestamp;
+        deliveredAt = now;
+        pace.Delivered(now - slot.Since);
+        long bytes = 0;
+        bool sync = false;
         for (int i = 0; i < batch.Requests.Count; i++)
         {
             if (pool.Find(batch.Requests[i]) is not { } request)
                 continue;
             pool.Delivered(request);
             DeliveredRequests++;
+            bytes += request.Encoded.Length;
             if (request.Flags.HasFlag(RequestFlags.Sync))
-                Output.SyncWanted = true;
+                sync = true;
         }
+
+        if (batch.Kind == EntryKind.Configuration)
+            BeginEpoch(batch);
+        else if (batch.Kind == EntryKind.Incarnation)
+            BeginIncarnation(batch);
+
+        // Execution replicas commit a checkpoint only when it is durable, so the disks hurry.
+        if (!schedule.Advance(slot.Number, bytes, options.CheckpointInterval) && !sync)
+            return;
+        Output.SyncWanted = true;
+        WantDurability(slot.Number);
     }
 
     private void SendOrder(LogSlot slot, MessageKind kind, in Recipients to)
     {
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!).Write(writer, kind);
+        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!, slot.LastPrepared?.View ?? default).Write(writer, kind);
         Output.EndMessage(start, to);
     }
 
@@ -288,14 +398,13 @@ public sealed partial class Replica
         {
             Request request = pool.Reference(slot.Batch.Requests[i], now);
             slot.BodyBytes += request.Encoded.Length;
+            logBytes += request.Encoded.Length;
             MessageWriter record = Output.BeginRecord();
             int start = record.Length;
             record.WriteByte((byte)LogRecordKind.Body);
             record.WriteRaw(request.Encoded.Span);
             Output.EndRecord(start, slot.Number);
         }
-
-        logBytes += slot.BodyBytes;
     }
 
     private bool HoldsBodies(Batch batch)
@@ -322,7 +431,10 @@ public sealed partial class Replica
 
     private void Activate(SequenceNumber number)
     {
-        if (number > highestActive)
-            highestActive = number;
+        if (number <= highestActive)
+            return;
+        if (highestActive <= Delivered)
+            activeSince = now;
+        highestActive = number;
     }
 }

@@ -12,12 +12,21 @@ public sealed partial class Replica
     private readonly List<SequenceNumber> deferredOrders = [];
     private uint connectedReplicas;
 
+    // Those whose link was up and is down.
+    private uint lostReplicas;
+
     /// <summary>The link of a party is down.</summary>
     public void OnDisconnected(PartyId party)
     {
-        if (party.Role == PartyRole.Agreement)
-            connectedReplicas &= ~(1u << (int)party.Index);
+        if (party.Role != PartyRole.Agreement || !IsConnected((int)party.Index))
+            return;
+        connectedReplicas &= ~(1u << (int)party.Index);
+        lostReplicas |= 1u << (int)party.Index;
+        if ((int)party.Index == Primary)
+            primaryLostAt = now;
     }
+
+    private bool IsConnected(int replica) => (connectedReplicas & (1u << replica)) != 0;
 
     // f + 1 equal ORDERs are enough, so that many replicas, in an order that turns with the number, send theirs at once; the
     // others' come a little later and many at a time, which spares the execution replicas half of their wake-ups. A replica

@@ -36,13 +36,31 @@ public sealed partial class Replica
     /// <param name="activeExecution">Mask of the execution replicas that are active in epoch 0.</param>
     /// <param name="clients">Number of clients in the cluster file.</param>
     /// <param name="signatures">Checks signatures.</param>
-    public Replica(int id, Quorum quorum, ReplicaOptions options, uint activeExecution, int clients, ISignatureChecker signatures)
+    /// <param name="sign">Signs as this replica.</param>
+    public Replica(
+        int id,
+        Quorum quorum,
+        ReplicaOptions options,
+        uint activeExecution,
+        int clients,
+        ISignatureChecker signatures,
+        Request.Signer sign)
     {
         this.id = id;
         this.quorum = quorum;
         this.options = options;
         this.signatures = signatures;
+        this.sign = sign;
+        clientCount = clients;
+        initiallyActive = activeExecution;
         ActiveExecution = activeExecution;
+        wanted = new View[quorum.AgreementReplicas];
+        viewChanges = new ViewChange?[quorum.AgreementReplicas];
+        recovers = new Recover?[quorum.AgreementReplicas];
+        peersSynced = new Synced?[quorum.AgreementReplicas];
+        helpedAt = new long[quorum.AgreementReplicas];
+        fillGrantedAt = new long[quorum.AgreementReplicas];
+        pace = new PrimaryPace();
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
         log = new MessageLog(options.Window, quorum.AgreementReplicas);
         pool = new RequestPool(clients, options);
@@ -52,6 +70,7 @@ public sealed partial class Replica
         reports = new ExecReport?[quorum.ExecutionReplicas];
         isValid = IsValid;
         forget = Forget;
+        passOn = PassOn;
     }
 
     /// <summary>What to do; carry it out and clear it.</summary>
@@ -60,11 +79,14 @@ public sealed partial class Replica
     /// <summary>Why messages were refused, and how often.</summary>
     public RejectionCounters Rejections { get; } = new();
 
-    /// <summary>The current view.</summary>
+    /// <summary>The current view, or the one that this replica waits for while it is not <see cref="InView"/>.</summary>
     public View View { get; private set; }
 
-    /// <summary>The log incarnation.</summary>
+    /// <summary>The log incarnation r, under which this replica delivers.</summary>
     public Incarnation Incarnation { get; private set; }
+
+    /// <summary>The incarnation that the last delivered incarnation entry began; requests that sign an older one have no effect.</summary>
+    public Incarnation StateIncarnation { get; private set; }
 
     /// <summary>The current epoch.</summary>
     public Epoch Epoch { get; private set; }
@@ -97,7 +119,14 @@ public sealed partial class Replica
     public bool IsPrimary => Primary == id;
 
     /// <summary>Whether something waits that time may have to help along; else the shell may tick rarely.</summary>
-    public bool HasWork => pool.Waiting > 0 || highestActive > Delivered || deferredOrders.Count > 0;
+    public bool HasWork =>
+        pool.Waiting > 0 || highestActive > Delivered || deferredOrders.Count > 0 || !InView || justifiedAt != 0 || chosenMissing > 0;
+
+    /// <summary>Bytes of request bodies that numbers above the low water mark keep in memory.</summary>
+    public long LogBytes => logBytes;
+
+    /// <summary>Request bodies held, those waiting to be ordered included.</summary>
+    public int HeldRequests => pool.Held;
 
     /// <summary>Chained history digest after <see cref="Delivered"/>.</summary>
     public Digest HistoryDigest => deliveredHistory;
@@ -117,10 +146,17 @@ public sealed partial class Replica
     /// <summary>Lets time pass: re-sends and fetches what is overdue. Call about every 10 ms while <see cref="HasWork"/>, else every 100.</summary>
     public void Tick()
     {
+        if (resumes)
+            Resume();
         pool.Expire(now);
         SendDeferredOrders();
         FetchOverdueBodies();
+        if (chosenMissing > 0 && now - batchesAskedAt >= FetchBatchMilliseconds)
+            FetchChosen();
         TellProgress();
+        TickSuspicion();
+        TickViewChange();
+        TickEpochs();
         Propose();
     }
 
@@ -131,7 +167,12 @@ public sealed partial class Replica
         {
             case PartyRole.Agreement:
                 connectedReplicas |= 1u << (int)party.Index;
+                lostReplicas &= ~(1u << (int)party.Index);
+                if ((int)party.Index == Primary)
+                    primaryLostAt = 0;
+                helpedAt[party.Index] = 0;
                 SendProgress(1u << (int)party.Index);
+                ResendToConnected(1u << (int)party.Index);
                 break;
             case PartyRole.Execution:
                 SendClusterState(party);
@@ -150,14 +191,25 @@ public sealed partial class Replica
 
     /// <summary>One line about where this replica stands, for traces.</summary>
     public override string ToString() =>
-        $"view {View} low {LowWaterMark} delivered {Delivered} proposed {lastProposed} highest {highestActive} synced {Synced} waiting {pool.Waiting} bytes {logBytes}"
+        $"view {View}{(InView ? "" : " pending")}{(IsAmnesic ? $" amnesic to {Ceiling}" : "")} r {Incarnation} low {LowWaterMark} delivered {Delivered} proposed {lastProposed} highest {highestActive} synced {Synced} waiting {pool.Waiting} bytes {logBytes}"
         + (log.Holds(Delivered.Next) ? $" next: {log[Delivered.Next]}" : "");
+
+    // What is said once and to everybody may have been lost with the link.
+    private void ResendToConnected(uint mask)
+    {
+        if (wanted[id].CompareTo(View) > 0)
+            SendWant();
+        if (!InView)
+            ResendViewChange(mask);
+        if (Synced.Value > 0)
+            SendSynced(mask, 0);
+    }
 
     private void SendClusterState(PartyId party)
     {
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new ClusterState(Incarnation, Epoch, ActiveExecution, View).Write(writer);
+        new ClusterState(StateIncarnation, Epoch, ActiveExecution, View).Write(writer);
         Output.EndMessage(start, Recipients.One(party));
     }
 

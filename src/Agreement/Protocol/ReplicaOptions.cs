@@ -18,7 +18,7 @@ public sealed record ReplicaOptions
     /// <summary>The primary pauses when bodies above the low water mark exceed this many bytes.</summary>
     public long MaximumLogBytes { get; init; } = 24L << 20;
 
-    /// <summary>How far a proposed timestamp may run ahead of a backup's clock, in nanoseconds.</summary>
+    /// <summary>How far a fresh proposal's timestamp may be from a backup's clock, in nanoseconds.</summary>
     public long TimestampDriftNanoseconds { get; init; } = 10_000_000_000;
 
     /// <summary>How long a missing body may take before it is fetched, in milliseconds.</summary>
@@ -38,4 +38,22 @@ public sealed record ReplicaOptions
 
     /// <summary>See <see cref="ClientPendingBytes"/>.</summary>
     public int ClientPendingRequests { get; init; } = 1024;
+
+    /// <summary>
+    /// How long a request or number may wait before another view is wanted, in milliseconds; doubles with each view that
+    /// brings no progress.
+    /// </summary>
+    public int ViewChangeMilliseconds { get; init; } = 800;
+
+    /// <summary>The same when the link to the primary is down.</summary>
+    public int PrimaryDownMilliseconds { get; init; } = 150;
+
+    /// <summary>Mean time for which the primary may hold requests back although it could propose them, in milliseconds.</summary>
+    public int SlowPrimaryMilliseconds { get; init; } = 200;
+
+    /// <summary>How long an amnesic replica waits for the others to begin a view without it, in milliseconds.</summary>
+    public int AmnesicMilliseconds { get; init; } = 1500;
+
+    /// <summary>How often messages of a view change are sent again, in milliseconds.</summary>
+    public int ViewChangeResendMilliseconds { get; init; } = 100;
 }

@@ -63,8 +63,7 @@ internal sealed class RequestPool
         }
 
         client.Expire(this, now);
-        if (client.WaitingRequests >= options.ClientPendingRequests
-            || client.WaitingBytes + request.Encoded.Length > options.ClientPendingBytes)
+        if (!client.HasRoom(request, options))
         {
             rejection = Rejection.ClientOverLimit;
             return false;
@@ -94,12 +93,126 @@ internal sealed class RequestPool
     }
 
     /// <summary>The batch that referred to this body is below the low water mark, or was replaced.</summary>
-    public void Release(in Digest digest)
+    /// <returns>Bytes of the body.</returns>
+    public int Release(in Digest digest)
     {
         if (!entries.TryGetValue(digest, out Entry? entry))
-            return;
+            return 0;
         entry.References--;
         DropIfUnused(entry);
+        return entry.Request.Encoded.Length;
+    }
+
+    /// <summary>A batch with this request was proposed and is not any more: it waits again, unless it was delivered.</summary>
+    public void Requeue(in Digest digest, long now)
+    {
+        if (!entries.TryGetValue(digest, out Entry? entry) || entry.Waiting)
+            return;
+        ClientState client = clients[entry.Request.Client.Index];
+        if (!client.IsSettled(entry.Request))
+            Enqueue(client, entry, now);
+    }
+
+    /// <summary>Forgets what was delivered: after a rollback the slots of sessions go on from where they were.</summary>
+    public void ForgetDelivered()
+    {
+        foreach (ClientState client in clients)
+            client.ForgetDelivered();
+    }
+
+    /// <summary>When a body arrived, and its length.</summary>
+    public bool TryGetArrival(in Digest digest, out long arrivedAt, out int bytes)
+    {
+        bool known = entries.TryGetValue(digest, out Entry? entry) && entry.ArrivedAt > 0;
+        arrivedAt = known ? entry!.ArrivedAt : 0;
+        bytes = known ? entry!.Request.Encoded.Length : 0;
+        return known;
+    }
+
+    /// <summary>When the oldest request arrived that waits, or <paramref name="now"/>.</summary>
+    public long OldestWaiting(long now)
+    {
+        long oldest = now;
+        if (Waiting == 0)
+            return oldest;
+        foreach (ClientState client in clients)
+        {
+            if (client.FirstUnsettled() is { } entry)
+                oldest = Math.Min(oldest, entry.ArrivedAt);
+        }
+
+        return oldest;
+    }
+
+    /// <summary>Whether this request waits and its signature was verified.</summary>
+    public bool IsWaitingVerified(in Digest digest) =>
+        entries.TryGetValue(digest, out Entry? entry) && entry is { Waiting: true, Verified: true };
+
+    /// <summary>Takes a request that a peer passed on, with a signature that was verified.</summary>
+    /// <returns>False when its client has too much waiting, or is unknown.</returns>
+    public bool TryAddForwarded(Request request, long now)
+    {
+        if (request.Client.Index >= clients.Length)
+            return false;
+        ClientState client = clients[request.Client.Index];
+        if (!entries.TryGetValue(request.Digest, out Entry? entry))
+        {
+            if (!client.HasRoom(request, options))
+                return false;
+            entry = new Entry(request);
+            entries.Add(request.Digest, entry);
+        }
+
+        // What came over its client's link may have borne a bad signature.
+        if (!entry.Verified && entry.References == 0)
+            entry.Request = request;
+        entry.Verified = entry.Forwarded = true;
+        if (!entry.Waiting && now - entry.OrderedAt >= options.ReorderMilliseconds)
+            Enqueue(client, entry, now);
+        return true;
+    }
+
+    /// <summary>
+    /// Whether some client's first request waits for longer than <paramref name="patience"/>. On the way, those that wait
+    /// for longer than <paramref name="grace"/> are verified, dropped if their signature is bad, and passed on once.
+    /// </summary>
+    public bool IsOverdue(long now, long floor, long grace, long patience, Func<Request, bool> isValid, Action<Request> passOn)
+    {
+        if (Waiting == 0)
+            return false;
+        bool overdue = false;
+        foreach (ClientState client in clients)
+        {
+            Entry? entry = client.FirstUnsettled();
+            if (!ReferenceEquals(entry, client.Head))
+            {
+                client.Head = entry;
+                client.HeadSince = now;
+            }
+
+            if (entry is null)
+                continue;
+            long waited = now - Math.Max(Math.Max(client.HeadSince, entry.ArrivedAt), floor);
+            if (waited < grace)
+                continue;
+            if (!entry.Verified && !isValid(entry.Request))
+            {
+                StopWaiting(entry);
+                DropIfUnused(entry);
+                continue;
+            }
+
+            entry.Verified = true;
+            if (!entry.PassedOn)
+            {
+                entry.PassedOn = true;
+                passOn(entry.Request);
+            }
+
+            overdue |= waited >= patience;
+        }
+
+        return overdue;
     }
 
     /// <summary>Takes the next requests to propose, one client after the other, within the bounds of a batch.</summary>
@@ -124,12 +237,16 @@ internal sealed class RequestPool
 
             idleClients = 0;
             StopWaiting(entry);
-            if (!isValid(entry.Request))
+
+            // Of two requests under one slot number the first ordered wins; the other can have no effect any more.
+            bool isLate = entry is { OrderedAt: 0, Forwarded: false } && client.IsSettled(entry.Request);
+            if (isLate || (!entry.Verified && !isValid(entry.Request)))
             {
                 DropIfUnused(entry);
                 continue;
             }
 
+            entry.Verified = true;
             bytes += entry.Request.Encoded.Length;
             batch.Add(entry.Request.Digest);
         }
@@ -161,6 +278,7 @@ internal sealed class RequestPool
     private void Enqueue(ClientState client, Entry entry, long now)
     {
         entry.Waiting = true;
+        entry.PassedOn = false;
         entry.ArrivedAt = now;
         client.Queue.AddLast(entry.Place);
         client.WaitingRequests++;
@@ -188,13 +306,16 @@ internal sealed class RequestPool
 
     private sealed class Entry
     {
-        public readonly Request Request;
+        public Request Request;
 
         /// <summary>Its place in its client's queue, where it is exactly while it waits.</summary>
         public readonly LinkedListNode<Entry> Place;
 
         public int References;
         public bool Waiting;
+        public bool Verified;
+        public bool Forwarded;
+        public bool PassedOn;
         public long ArrivedAt;
         public long OrderedAt;
 
@@ -217,7 +338,34 @@ internal sealed class RequestPool
         public long WaitingBytes;
         private readonly Dictionary<(ulong Session, ushort Slot), ulong> delivered = [];
 
+        /// <summary>The first request that waits with effect, as last seen, and since when it was the first.</summary>
+        public Entry? Head;
+        public long HeadSince;
+
         public Entry? Peek() => Queue.First?.Value;
+
+        public Entry? FirstUnsettled()
+        {
+            for (LinkedListNode<Entry>? place = Queue.First; place is not null; place = place.Next)
+            {
+                if (!IsSettled(place.Value.Request))
+                    return place.Value;
+            }
+
+            return null;
+        }
+
+        public bool HasRoom(Request request, ReplicaOptions options) =>
+            WaitingRequests < options.ClientPendingRequests
+            && WaitingBytes + request.Encoded.Length <= options.ClientPendingBytes;
+
+        // A request of its slot with the same number or a higher one was delivered: nobody waits for this one.
+        public bool IsSettled(Request request) =>
+            request.Session != SessionId.None
+            && delivered.TryGetValue((request.Session.Value, request.Slot), out ulong last)
+            && request.SlotSequence <= last;
+
+        public void ForgetDelivered() => delivered.Clear();
 
         public void Expire(RequestPool pool, long now)
         {

@@ -1,0 +1,135 @@
+using Agreement.Messages;
+
+namespace Agreement.Protocol;
+
+// When another view is wanted: something waits for too long, or the primary is slower than it need be (DESIGN §4, §5).
+public sealed partial class Replica
+{
+    /// <summary>A longer patience than this many doublings helps nobody.</summary>
+    private const int MaximumDoublings = 6;
+
+    /// <summary>In a view that makes progress the patience halves after this time, in milliseconds.</summary>
+    private const long ShrinkMilliseconds = 5000;
+
+    private readonly PrimaryPace pace;
+    private readonly Action<Request> passOn;
+    private int viewsWithoutProgress;
+    private long enteredAt;
+    private long shrunkAt;
+    private long deliveredAt;
+    private long primaryLostAt;
+    private SequenceNumber durabilityWanted;
+    private long durabilityWantedAt;
+
+    private long CurrentPatience => (long)options.ViewChangeMilliseconds << Math.Min(viewsWithoutProgress, MaximumDoublings);
+
+    // What waits may wait less when the link to the primary is down: it is dead, most likely.
+    private long PatienceWithPrimary
+    {
+        get
+        {
+            bool lost = primaryLostAt != 0 && !IsPrimary && now - primaryLostAt >= options.PrimaryDownMilliseconds;
+            return lost ? Math.Min(options.PrimaryDownMilliseconds, CurrentPatience) : CurrentPatience;
+        }
+    }
+
+    private void TickSuspicion()
+    {
+        if (!InView)
+            return;
+        long patience = PatienceWithPrimary;
+        if (IsStuck(patience)
+            || IsRequestOverdue(patience)
+            || IsDurabilityOverdue(2 * patience)
+            || IsEpochChangeOverdue(patience)
+            || (!IsPrimary && pace.IsSlow(options.SlowPrimaryMilliseconds)))
+        {
+            Want(new View(View.Value + 1));
+        }
+        else if (viewsWithoutProgress > 0 && deliveredAt > enteredAt && now - Math.Max(enteredAt, shrunkAt) >= ShrinkMilliseconds)
+        {
+            viewsWithoutProgress--;
+            shrunkAt = now;
+        }
+    }
+
+    // A number was proposed, or is known to have been, and is not delivered.
+    private bool IsStuck(long patience)
+    {
+        if (highestActive <= Delivered || !log.Holds(Delivered.Next))
+            return false;
+        long since = Math.Max(Math.Max(enteredAt, deliveredAt), activeSince);
+        return now - since >= patience;
+    }
+
+    // The first request in a client's queue is not proposed, though the primary could: only what it holds back counts.
+    // A signature is checked before a request can make anybody change views.
+    private bool IsRequestOverdue(long patience)
+    {
+        if (Delivered >= HighestForRequests || logBytes >= options.MaximumLogBytes / 2)
+            return false;
+        return pool.IsOverdue(now, enteredAt, patience / 4, patience, isValid, passOn);
+    }
+
+    // The client may have left the primary out.
+    private void PassOn(Request request)
+    {
+        if (!IsPrimary)
+            Output.Send(new Recipients(1u << Primary, 0, null), request.Encoded.Span);
+    }
+
+    // 2f + 1 disks must have what an FSYNC or a checkpoint covers: a bad primary may have left a backup out.
+    private bool IsDurabilityOverdue(long patience)
+    {
+        if (durabilityWanted <= LowWaterMark || DurableNumber() >= durabilityWanted)
+        {
+            durabilityWanted = default;
+            return false;
+        }
+
+        return now - Math.Max(durabilityWantedAt, enteredAt) >= patience;
+    }
+
+    private void WantDurability(SequenceNumber number)
+    {
+        if (durabilityWanted.Value != 0)
+            return;
+        durabilityWanted = number;
+        durabilityWantedAt = now;
+    }
+
+    // Highest number that 2f + 1 replicas, by their statements, have on disk in our incarnation with our history.
+    private SequenceNumber DurableNumber()
+    {
+        Span<ulong> numbers = stackalloc ulong[peersSynced.Length];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = i == id ? Synced.Value
+                : peersSynced[i] is { } statement && statement.Incarnation == Incarnation
+                    && HistoryAt(statement.Number) == statement.History ? statement.Number.Value
+                : 0;
+        }
+
+        numbers.Sort();
+        return new SequenceNumber(numbers[numbers.Length - quorum.Strong]);
+    }
+
+    // The ages by which the primary's pace is judged: of the oldest request that it proposes, or passes over with room left.
+    private void MeasurePace(LogSlot slot)
+    {
+        if (IsPrimary || slot.Batch!.Kind != EntryKind.Requests || slot.Batch.Requests.Count == 0)
+            return;
+        long oldest = now;
+        long bytes = 0;
+        for (int i = 0; i < slot.Batch.Requests.Count; i++)
+        {
+            if (!pool.TryGetArrival(slot.Batch.Requests[i], out long arrival, out int length))
+                continue;
+            oldest = Math.Min(oldest, arrival);
+            bytes += length;
+        }
+
+        if (slot.Batch.Requests.Count < Limits.MaximumBatchRequests && bytes < Limits.MaximumBatchBytes / 4)
+            pace.Proposed(now - Math.Max(enteredAt, Math.Min(oldest, pool.OldestWaiting(now))));
+    }
+}
