@@ -96,7 +96,7 @@ internal sealed class World
         var settings = new ReplicaOptions { CheckpointInterval = options.CheckpointInterval };
         return new AgreementParty(
             PartyId.Agreement(index),
-            () => new Replica(index, quorum, settings, active, options.Clients, keys),
+            () => new Replica(index, quorum, settings, active, options.Clients, keys, keys.SignerOf(PartyId.Agreement(index))),
             (random.Next(2000) - 1000) * 1_000_000L);
     }
 

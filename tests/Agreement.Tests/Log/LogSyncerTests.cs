@@ -19,7 +19,7 @@ public sealed class LogSyncerTests : IDisposable
 
     public LogSyncerTests()
     {
-        var replica = new Replica(0, new Quorum(1), new ReplicaOptions(), 3, 1, new Protocol.HashSignatures());
+        var replica = new Replica(0, new Quorum(1), new ReplicaOptions(), 3, 1, new Protocol.HashSignatures(), Protocol.HashSignatures.Of(PartyId.Agreement(0)));
         log = WriteAheadLog.Open(folder.Path, replica);
         syncer = new LogSyncer(loop, log, reported.Add);
     }

@@ -19,7 +19,7 @@ public class AllocationTests
     public void A_backup_allocates_little_for_a_delivered_empty_request()
     {
         var quorum = new Quorum(1);
-        var replica = new Replica(1, quorum, new ReplicaOptions { CheckpointInterval = 1024 }, 3, 1, new HashSignatures());
+        var replica = new Replica(1, quorum, new ReplicaOptions { CheckpointInterval = 1024 }, 3, 1, new HashSignatures(), HashSignatures.Of(PartyId.Agreement(1)));
         var inbox = new AgreementInbox(replica);
         replica.SetClock(1000, ReplicaHarness.Wall);
         var steps = new List<(PartyId From, ReadOnlyMemory<byte> Message)>();

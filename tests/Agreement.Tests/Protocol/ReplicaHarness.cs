@@ -193,5 +193,6 @@ internal sealed class ReplicaHarness
         return turn;
     }
 
-    private Replica Make() => new(id, Quorum, Options, (1u << Quorum.ActiveExecutionReplicas) - 1, clients, new HashSignatures());
+    private Replica Make() => new(
+        id, Quorum, Options, (1u << Quorum.ActiveExecutionReplicas) - 1, clients, new HashSignatures(), HashSignatures.Of(PartyId.Agreement(id)));
 }
