@@ -173,6 +173,13 @@ public class MessageTests
             MessageKind.StableCertificate => Write(new StableCertificate([ReplicaHarness.Certify(0, 16, One), ReplicaHarness.Certify(1, 16, One)]).Write),
             MessageKind.FetchReply => Write(new FetchReply(new SessionId(4), 2, 9, One).Write),
             MessageKind.ClusterState => Write(new ClusterState(Incarnation, Epoch, 5, new View(1)).Write),
+            MessageKind.WantView => Write(new WantView(new View(3)).Write),
+            MessageKind.ViewChange => Write(SampleViewChange().Write),
+            MessageKind.NewView => Write(new NewView(new View(4), [SampleViewChange(), SampleViewChange()], default).Sign(HashSignatures.Of(PartyId.Agreement(0))).Write),
+            MessageKind.FetchBatch => Write(new FetchBatch(Number, One).Write),
+            MessageKind.ProposedBatch => Write(new ProposedBatch(Number, Batch.Configure(new Timestamp(5), new EpochChange([SampleRecover()]))).Write),
+            MessageKind.Recover => Write(SampleRecover().Write),
+            MessageKind.ReplyAffidavit => Write(new ReplyAffidavit(Incarnation, new SessionId(4), 2, 9, One, Number, Two).Write),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no sample of this kind"),
         };
     }
@@ -199,9 +206,27 @@ public class MessageTests
             MessageKind.StableCertificate => StableCertificate.TryRead(ref reader, out StableCertificate message) ? Write(message.Write) : null,
             MessageKind.FetchReply => FetchReply.TryRead(ref reader, out FetchReply message) ? Write(message.Write) : null,
             MessageKind.ClusterState => ClusterState.TryRead(ref reader, out ClusterState message) ? Write(message.Write) : null,
+            MessageKind.WantView => WantView.TryRead(ref reader, out WantView message) ? Write(message.Write) : null,
+            MessageKind.ViewChange => ViewChange.TryRead(ref reader, out ViewChange message) ? Write(message.Write) : null,
+            MessageKind.NewView => NewView.TryRead(ref reader, out NewView message) ? Write(message.Write) : null,
+            MessageKind.FetchBatch => FetchBatch.TryRead(ref reader, out FetchBatch message) ? Write(message.Write) : null,
+            MessageKind.ProposedBatch => ProposedBatch.TryRead(ref reader, out ProposedBatch message) ? Write(message.Write) : null,
+            MessageKind.Recover => Recover.TryRead(ref reader, out Recover message) ? Write(message.Write) : null,
+            MessageKind.ReplyAffidavit => ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit message) ? Write(message.Write) : null,
             _ => null,
         };
     }
+
+    private static ViewChange SampleViewChange() => new ViewChange(
+        PartyId.Agreement(2),
+        new View(4),
+        new Incarnation(1),
+        true,
+        new StableCertificate([ReplicaHarness.Certify(0, 16, One), ReplicaHarness.Certify(1, 16, One)]),
+        [new ViewChangeEntry(new SequenceNumber(17), new ViewedDigest(new View(3), One), [new ViewedDigest(new View(3), One)])],
+        default).Sign(HashSignatures.Of(PartyId.Agreement(2)));
+
+    private static Recover SampleRecover() => Recover.Create(PartyId.Agreement(1), Epoch, Number, HashSignatures.Of(PartyId.Agreement(1)));
 
     private static void WriteBodies(MessageWriter writer, IReadOnlyList<ReadOnlyMemory<byte>> requests)
     {

@@ -47,14 +47,14 @@ public class NormalCaseTests
     }
 
     [Fact]
-    public void Proposals_and_votes_of_another_view_are_refused()
+    public void Proposals_of_another_view_are_refused_and_votes_of_a_later_one_kept_apart()
     {
         var backup = new ReplicaHarness(1);
         Assert.Empty(backup.PrePrepare(1, Null(), view: 4).Prepares);
         backup.PrePrepare(1, Null());
         backup.Prepare(2, 1, Null().Digest, view: 1);
         Assert.Empty(backup.Prepare(3, 1, Null().Digest, view: 1).Commits);
-        Assert.Equal(3ul, backup.Rejected(Rejection.WrongView));
+        Assert.Equal(1ul, backup.Rejected(Rejection.WrongView));
     }
 
     [Fact]

@@ -42,8 +42,18 @@ public class ProposingTests
         Assert.Equal(1ul, primary.Rejected(Rejection.WrongSender));
     }
 
+    // DESIGN §4: "A replica verifies a signature before it proposes or forwards a request".
+    [Fact]
+    public void A_request_that_a_replica_passes_on_is_proposed_if_its_signature_is_right()
+    {
+        var primary = new ReplicaHarness(0);
+        Request forged = Request.Create(PartyId.Client(0), RequestFlags.None, new SessionId(1), 0, 1, default, new byte[3], HashSignatures.Forge);
+        Assert.Empty(primary.Receive(PartyId.Agreement(1), forged.Encoded.Span).PrePrepares);
+        Assert.Equal(1ul, primary.Rejected(Rejection.BadSignature));
+        Assert.Single(primary.Receive(PartyId.Agreement(1), Ask(0, 1).Encoded.Span).PrePrepares);
+    }
+
     [Theory]
-    [InlineData(PartyRole.Agreement)]
     [InlineData(PartyRole.Execution)]
     [InlineData(PartyRole.Controller)]
     public void A_request_over_the_link_of_a_replica_is_refused(PartyRole role)
@@ -211,13 +221,14 @@ public class ProposingTests
         Assert.Single(primary.Receive(Ask(0, 1, slot: 1)).PrePrepares);
     }
 
-    // DESIGN §4: "Of two requests under one slotSeq the first ordered wins": which one is execution's to say.
+    // DESIGN §4: "Of two requests under one slotSeq the first ordered wins".
     [Fact]
-    public void Two_different_requests_under_one_slot_sequence_are_both_ordered()
+    public void A_second_request_under_a_slot_sequence_that_was_delivered_is_not_proposed()
     {
         var primary = new ReplicaHarness(0);
         primary.Deliver(primary.Receive(Ask(0, 1, bytes: 10)).PrePrepares.Single().Batch);
-        Assert.Single(primary.Receive(Ask(0, 1, bytes: 11)).PrePrepares);
+        Assert.Empty(primary.Receive(Ask(0, 1, bytes: 11)).PrePrepares);
+        Assert.Single(primary.Receive(Ask(0, 2)).PrePrepares);
     }
 
     // DESIGN §5: all abstract times come from the proposal, so they never go back.
