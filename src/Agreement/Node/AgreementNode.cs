@@ -25,6 +25,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly AgreementInbox inbox;
     private readonly Endpoint endpoint;
     private readonly WriteAheadLog log;
+    private readonly BootMark bootMark;
     private readonly LogSyncer syncer;
     private readonly Action endTurn;
     private readonly Action fastTick;
@@ -58,7 +59,17 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         string logFolder = Path.Combine(dataFolder, "log");
         Directory.CreateDirectory(logFolder);
         SetClock();
+        bootMark = BootMark.Open(dataFolder, out bool mayHaveLostWrites);
         log = WriteAheadLog.Open(logFolder, replica);
+
+        // Under "always" everything that a vote relied on was on disk before it left; only damage can lose it.
+        if (log.LostRecords is not null || (mayHaveLostWrites && cluster.Durability != Durability.Always))
+        {
+            replica.BecomeAmnesic(log.LostRecords);
+            log.Append(replica.Output);
+            log.Sync();
+        }
+
         replica.OnLogSynced(replica.Output.RecordCount);
         replica.Output.Clear();
         status = Describe();
@@ -107,6 +118,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         syncer.Dispose();
         log.Sync();
         log.Dispose();
+        bootMark.Stop();
     }
 
     private void SetClock() =>
@@ -203,7 +215,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         return new NodeStatus
         {
             Id = self,
-            Role = replica.IsPrimary ? "primary" : "backup",
+            Role = !replica.InView ? "changing view" : replica.IsAmnesic ? "amnesic" : replica.IsPrimary ? "primary" : "backup",
             View = replica.View,
             Epoch = replica.Epoch,
             Executed = replica.Delivered,

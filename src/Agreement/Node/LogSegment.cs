@@ -14,6 +14,8 @@ internal sealed class LogSegment : IDisposable
     public const int HeaderBytes = 12;
     public const int MaximumRecordBytes = Limits.MaximumFrameBytes;
 
+    private const int SalvagedBytes = 16 << 10;
+
     private readonly string path;
 
     private LogSegment(string path, ulong index, SafeFileHandle handle, long length)
@@ -43,9 +45,18 @@ internal sealed class LogSegment : IDisposable
         return new LogSegment(path, index, handle, 0);
     }
 
-    /// <summary>Opens a file of a former life and hands out its records; a torn end is cut off when it is the last file.</summary>
+    /// <summary>Opens a file of a former life and hands out its records; a bad end is cut off when it is the last file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="index">Its place in the log.</param>
+    /// <param name="isLast">Whether no file follows it.</param>
+    /// <param name="restore">Takes each record.</param>
+    /// <param name="lost">
+    /// Null when nothing but an unfinished write was cut, as the death of a process leaves it. Else whole records were
+    /// damaged: those that still verify behind the damage, which must not be restored, but tell what was lost.
+    /// </param>
     /// <exception cref="LogDamagedException">A record in an earlier file does not verify.</exception>
-    public static LogSegment Open(string path, ulong index, bool isLast, Func<ReadOnlyMemory<byte>, bool> restore)
+    public static LogSegment Open(
+        string path, ulong index, bool isLast, Func<ReadOnlyMemory<byte>, bool> restore, out List<ReadOnlyMemory<byte>>? lost)
     {
         byte[] content = File.ReadAllBytes(path);
         int offset = 0;
@@ -56,11 +67,18 @@ internal sealed class LogSegment : IDisposable
             offset += HeaderBytes + record.Length;
         }
 
+        lost = null;
         if (offset < content.Length && !isLast)
             throw new LogDamagedException($"{path}: the record at {offset} is damaged, and there are files after it");
         SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         if (offset < content.Length)
+        {
+            List<ReadOnlyMemory<byte>> behind = Salvage(content, offset + 1, index);
+            if (behind.Count > 0 || !IsUnfinished(content, offset))
+                lost = behind;
             RandomAccess.SetLength(handle, offset);
+        }
+
         return new LogSegment(path, index, handle, offset);
     }
 
@@ -89,6 +107,38 @@ internal sealed class LogSegment : IDisposable
     }
 
     public void Dispose() => Handle.Dispose();
+
+    private static bool IsUnfinished(byte[] content, int offset) =>
+        content.Length - offset < HeaderBytes
+        || BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(offset)) is var length
+            && length <= MaximumRecordBytes
+            && length > content.Length - offset - HeaderBytes;
+
+    // Looks for whole records at every place behind a damaged one. Only short ones are looked for, or chance would have
+    // most of the file hashed at many places; from one that is found the next is known.
+    private static List<ReadOnlyMemory<byte>> Salvage(byte[] content, int offset, ulong index)
+    {
+        var found = new List<ReadOnlyMemory<byte>>();
+        while (offset + HeaderBytes <= content.Length)
+        {
+            bool isShort = BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(offset)) <= SalvagedBytes;
+            if (isShort && TryRead(content, offset, index, out ReadOnlyMemory<byte> record))
+            {
+                do
+                {
+                    found.Add(record);
+                    offset += HeaderBytes + record.Length;
+                }
+                while (TryRead(content, offset, index, out record));
+            }
+            else
+            {
+                offset++;
+            }
+        }
+
+        return found;
+    }
 
     private static bool TryRead(byte[] content, int offset, ulong index, out ReadOnlyMemory<byte> record)
     {

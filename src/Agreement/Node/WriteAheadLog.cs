@@ -44,6 +44,12 @@ public sealed class WriteAheadLog : IDisposable
     /// <summary>Bytes of all segments.</summary>
     public long Bytes => segments.Sum(segment => segment.Length);
 
+    /// <summary>
+    /// Null when the log was whole, but for an unfinished write. Else its end was damaged and cut: what verified behind the
+    /// damage.
+    /// </summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>>? LostRecords { get; private set; }
+
     private LogSegment Current => segments[^1];
 
     /// <summary>Opens the log of a folder, which exists, and restores the replica from it.</summary>
@@ -137,13 +143,16 @@ public sealed class WriteAheadLog : IDisposable
     private void ReadSegments(Replica replica)
     {
         ulong[] indexes = [.. Directory.EnumerateFiles(folder, "*.log").Select(IndexOf).Order()];
+        List<ReadOnlyMemory<byte>>? lost = null;
         for (int i = 0; i < indexes.Length; i++)
         {
             string path = Path.Combine(folder, LogSegment.NameOf(indexes[i]));
             if (indexes[i] != indexes[0] + (ulong)i)
                 throw new LogDamagedException($"{path}: the file before it is missing");
-            segments.Add(LogSegment.Open(path, indexes[i], i == indexes.Length - 1, replica.Restore));
+            segments.Add(LogSegment.Open(path, indexes[i], i == indexes.Length - 1, replica.Restore, out lost));
         }
+
+        LostRecords = lost;
 
         if (!replica.EndRestore())
             throw new LogDamagedException($"{folder}: entries after the last stable checkpoint are missing");

@@ -25,10 +25,21 @@ public sealed partial class Replica
     /// To be called after the restoration when the log may have lost its end: the machine lost power, or records were cut.
     /// Not under <c>durability = always</c>, where every vote is on disk before it leaves.
     /// </summary>
-    public void BecomeAmnesic()
+    /// <param name="lost">Records known to be lost: a stable checkpoint among them raises the ceiling.</param>
+    public void BecomeAmnesic(IReadOnlyList<ReadOnlyMemory<byte>>? lost = null)
     {
         IsAmnesic = true;
         Ceiling = log.HighWaterMark;
+        foreach (ReadOnlyMemory<byte> bytes in lost ?? [])
+        {
+            var reader = new MessageReader(bytes);
+            if (reader.ReadByte() != (byte)LogRecordKind.Stable)
+                continue;
+            reader.ReadByte();
+            if (StableCertificate.TryRead(ref reader, out StableCertificate certificate))
+                Ceiling = new SequenceNumber(Math.Max(Ceiling.Value, certificate.State.Number.Value + (ulong)log.Window));
+        }
+
         MessageWriter record = Output.BeginRecord();
         int start = record.Length;
         record.WriteByte((byte)LogRecordKind.Amnesic);
