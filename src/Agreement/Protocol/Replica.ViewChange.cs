@@ -24,7 +24,8 @@ public sealed partial class Replica
     public void OnWantView(in Verified<WantView> message)
     {
         NoteWant((int)message.Sender.Index, message.Value.View);
-        HelpLaggard(message.Sender, message.Value.View, inView: false);
+        if (InView || message.Value.View.CompareTo(View) < 0)
+            HelpLaggard(message.Sender, message.Value.View, inView: false);
     }
 
     /// <summary>A VIEW-CHANGE, of its sender.</summary>

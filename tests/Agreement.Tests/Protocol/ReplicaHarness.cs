@@ -83,6 +83,41 @@ internal sealed class ReplicaHarness
             writer.WriteBytes(request.Encoded.Span);
     });
 
+    public Turn Want(int sender, ulong view) => Receive(PartyId.Agreement(sender), new WantView(new View(view)).Write);
+
+    public Turn ViewChange(ViewChange change) => Receive(change.Sender, change.Write);
+
+    public Turn NewView(NewView announced, int sender) => Receive(PartyId.Agreement(sender), announced.Write);
+
+    /// <summary>2f others want a view, and so this replica leaves for it.</summary>
+    public Turn LeaveFor(ulong view)
+    {
+        Turn? last = null;
+        for (int peer = 0; peer < Quorum.AgreementReplicas; peer++)
+        {
+            if (peer != id && Replica.View.Value < view)
+                last = Want(peer, view);
+        }
+
+        Assert.False(Replica.InView);
+        return last!;
+    }
+
+    /// <summary>The signed VIEW-CHANGE of a replica.</summary>
+    public static ViewChange Change(int sender, ulong view, params ViewChangeEntry[] entries) =>
+        new ViewChange(PartyId.Agreement(sender), new View(view), default, false, null, entries, default)
+            .Sign(HashSignatures.Of(PartyId.Agreement(sender)));
+
+    /// <summary>What a VIEW-CHANGE says of a number at which this batch was pre-prepared and, if so, prepared in a view.</summary>
+    public static ViewChangeEntry Entry(ulong number, Digest batch, ulong view, bool prepared = true) => new(
+        new SequenceNumber(number),
+        prepared ? new ViewedDigest(new View(view), batch) : null,
+        [new ViewedDigest(new View(view), batch)]);
+
+    /// <summary>The signed NEW-VIEW of a view's primary.</summary>
+    public static NewView Announce(ulong view, int replicas, params ViewChange[] changes) =>
+        new NewView(new View(view), changes, default).Sign(HashSignatures.Of(PartyId.Agreement((int)(view % (ulong)replicas))));
+
     public Turn Checkpoint(Checkpoint checkpoint) => Receive(checkpoint.Sender, checkpoint.Write);
 
     /// <summary>Time passes, and the replica is told.</summary>

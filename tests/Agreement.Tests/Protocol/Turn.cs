@@ -83,6 +83,16 @@ internal sealed class Turn
 
     public IReadOnlyList<Checkpoint> Checkpoints => Decode<Checkpoint>(MessageKind.Checkpoint, Checkpoint.TryRead);
 
+    public IReadOnlyList<WantView> Wants => Decode<WantView>(MessageKind.WantView, WantView.TryRead);
+
+    public IReadOnlyList<ViewChange> ViewChanges => Decode<ViewChange>(MessageKind.ViewChange, ViewChange.TryRead);
+
+    public IReadOnlyList<NewView> NewViews => Decode<NewView>(MessageKind.NewView, NewView.TryRead);
+
+    public IReadOnlyList<FetchBatch> BatchRequests => Decode<FetchBatch>(MessageKind.FetchBatch, FetchBatch.TryRead);
+
+    public IReadOnlyList<Recover> Recovers => Decode<Recover>(MessageKind.Recover, Recover.TryRead);
+
     public IReadOnlyList<Request> Requests =>
         [.. Of(MessageKind.Request).Select(message => Request.TryParse(message.Bytes)!)];
 
