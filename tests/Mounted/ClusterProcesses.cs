@@ -41,6 +41,23 @@ internal static partial class ClusterProcesses
         Assert.True(KillCall(processId, SigKill) == 0, $"process {processId} could not be killed");
     }
 
+    public static void Signal(int processId, int signal)
+    {
+        Assert.True(KillCall(processId, signal) == 0, $"process {processId} could not be sent signal {signal}");
+    }
+
+    /// <summary>Kills every node of a cluster, controllers first lest they start others again, but no mount of it.</summary>
+    public static void KillNodes(string directory)
+    {
+        foreach (var kind in (string[])["hypervisor", "agreement", "execution"])
+        {
+            foreach (var (processId, _) in Of(directory).Where(process => process.Arguments.Contains("node") && process.Arguments.Contains(kind)))
+            {
+                _ = KillCall(processId, SigKill);
+            }
+        }
+    }
+
     /// <summary>Kills what still runs in a directory; for cleaning up.</summary>
     public static void KillAll(string directory)
     {
