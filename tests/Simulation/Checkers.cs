@@ -5,7 +5,7 @@ namespace Simulation;
 /// <summary>Watches from outside what the cores say, and throws when a promise is broken.</summary>
 internal sealed class Checkers
 {
-    private readonly Dictionary<ulong, Digest> order = [];
+    private readonly Dictionary<(ulong Incarnation, ulong Number), Digest> order = [];
     private readonly Dictionary<ulong, Digest> roots = [];
     private readonly Dictionary<(uint Counter, ulong Sum), ulong> results = [];
     private readonly Dictionary<uint, ulong> acknowledged = [];
@@ -17,7 +17,8 @@ internal sealed class Checkers
     /// <summary>A correct agreement replica states that this history stands at this number: there is one order only.</summary>
     public void Ordered(PartyId who, in Order statement)
     {
-        if (!order.TryAdd(statement.Number.Value, statement.History) && order[statement.Number.Value] != statement.History)
+        (ulong, ulong) key = (statement.Incarnation.Value, statement.Number.Value);
+        if (!order.TryAdd(key, statement.History) && order[key] != statement.History)
             throw new SimulationFailure($"{who} delivered another batch at {statement.Number}: two orders");
     }
 

@@ -48,11 +48,16 @@ internal sealed class AgreementParty : Party
     private readonly long clockError;
     private Replica replica;
     private AgreementInbox inbox;
-    private ulong recordsBefore;
+    private readonly bool always;
+    private int synced;
+    private int syncing;
+    private ulong syncingRecords;
+    private bool underWay;
 
-    public AgreementParty(PartyId id, Func<Replica> make, long clockErrorNanoseconds)
+    public AgreementParty(PartyId id, Func<Replica> make, long clockErrorNanoseconds, bool always)
         : base(id)
     {
+        this.always = always;
         this.make = make;
         clockError = clockErrorNanoseconds;
         replica = make();
@@ -78,22 +83,51 @@ internal sealed class AgreementParty : Party
 
     public override void EndTurn() => replica.EndTurn();
 
-    public override void Tick()
-    {
-        replica.OnLogSynced(replica.Output.RecordCount);
-        replica.Tick();
-    }
+    public override void Tick() => replica.Tick();
 
     public override void Persist()
     {
         foreach ((int offset, int length, _) in Output.LogRecords)
             disk.Add(Output.Record(offset, length).ToArray());
-        if (Output.SyncWanted)
-            recordsBefore = Output.RecordCount;
+        if (!Output.SyncBeforeSending && !(always && Output.LogBeforeSending))
+            return;
+        synced = disk.Count;
+        replica.OnLogSynced(Output.RecordCount);
     }
 
-    /// <summary>The disk finished a sync that was asked for.</summary>
-    public void Synced() => replica.OnLogSynced(recordsBefore);
+    /// <summary>Starts to sync what is appended; false when there is nothing to do, or a sync is under way.</summary>
+    public bool BeginSync()
+    {
+        if (underWay || synced == disk.Count)
+            return false;
+        underWay = true;
+        syncing = disk.Count;
+        syncingRecords = replica.Output.RecordCount;
+        return true;
+    }
+
+    /// <summary>The disk finished the sync that was begun.</summary>
+    public void EndSync()
+    {
+        underWay = false;
+        synced = Math.Max(synced, syncing);
+        replica.OnLogSynced(syncingRecords);
+    }
+
+    /// <summary>The machine stops, and with it what was not synced, but perhaps a part of it.</summary>
+    public void LosePower(DeterministicRandom random)
+    {
+        Crash();
+        int kept = synced + (random.Next(2) == 0 ? 0 : random.Next(disk.Count - synced + 1));
+        disk.RemoveRange(kept, disk.Count - kept);
+        mayHaveLost = !always;
+    }
+
+    public override void Crash()
+    {
+        base.Crash();
+        underWay = false;
+    }
 
     public override void Restart()
     {
@@ -102,9 +136,21 @@ internal sealed class AgreementParty : Party
         inbox = new AgreementInbox(replica);
         foreach (byte[] record in disk)
             Invariant.That(replica.Restore(record));
-        replica.EndRestore();
-        recordsBefore = 0;
+        Invariant.That(replica.EndRestore());
+        if (mayHaveLost)
+        {
+            replica.BecomeAmnesic();
+            Persist();
+            replica.Output.Clear();
+        }
+
+        mayHaveLost = false;
+        synced = disk.Count;
+        replica.OnLogSynced(replica.Output.RecordCount);
+        replica.Output.Clear();
     }
+
+    private bool mayHaveLost;
 }
 
 internal sealed class ExecutionParty : Party

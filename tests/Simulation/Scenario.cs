@@ -1,3 +1,5 @@
+using Agreement.Messages;
+
 namespace Simulation;
 
 /// <summary>Chooses a run's circumstances from its seed, so that a seed alone names a run.</summary>
@@ -6,10 +8,13 @@ internal static class Scenario
     public static SimulationOptions FromSeed(ulong seed)
     {
         var random = new DeterministicRandom(seed ^ 0x5CE4A210);
+        int faults = 1 + random.Next(3);
+        bool allAwake = random.Next(2) == 0;
+        bool powerLoss = random.Next(4) == 0;
         return new SimulationOptions
         {
             Seed = seed,
-            Faults = 1 + random.Next(3),
+            Faults = faults,
             Clients = 1 + random.Next(4),
             InFlightPerClient = 1 + random.Next(8),
             CheckpointInterval = 8 << random.Next(3),
@@ -17,6 +22,50 @@ internal static class Scenario
             Duplication = random.Next(3) * 0.03,
             Delay = random.Next(3) * 0.05,
             CrashEveryMilliseconds = random.Next(3) * 150,
+            PartitionEveryMilliseconds = random.Next(3) * 400,
+            AgreementLiars = powerLoss ? 0 : random.Next(faults + 1),
+            AllAwake = allAwake,
+            ExecutionLiars = allAwake ? random.Next(faults + 1) : 0,
+            HostileClients = random.Next(3),
+            PowerLoss = powerLoss,
+            Always = random.Next(4) == 0,
+            SyncMicroseconds = 200 << random.Next(6),
         };
     }
+
+    /// <summary>Lies for one agreement replica: one or two of the library.</summary>
+    public static Behaviour[] AgreementLies(DeterministicRandom random, Quorum quorum)
+    {
+        Behaviour first = AgreementLie(random, quorum);
+        return random.Next(2) == 0 ? [first] : [first, AgreementLie(random, quorum)];
+    }
+
+    /// <summary>Lies for one execution replica.</summary>
+    public static Behaviour[] ExecutionLies(DeterministicRandom random) => random.Next(7) switch
+    {
+        0 => [new Mute(null, 0)],
+        1 => [new WrongResults()],
+        2 => [new ForgeReports()],
+        3 => [new WrongCheckpoints()],
+        4 => [new WrongResults(), new ForgeReports(), new WrongCheckpoints()],
+        5 => [new Corrupt()],
+        _ => [new Dawdle(100), new Replay()],
+    };
+
+    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(15) switch
+    {
+        0 => new Mute(null, 0),
+        1 => new Mute(PartyRole.Agreement, (uint)random.Next(1 << quorum.AgreementReplicas)),
+        2 => new Mute(random.Next(2) == 0 ? PartyRole.Execution : PartyRole.Client, uint.MaxValue),
+        3 => new Dawdle(20 + random.Next(400)),
+        4 => new Replay(),
+        5 => new Corrupt(),
+        6 or 7 => new Equivocate(),
+        8 => new ProposeNonsense(),
+        9 => new VoteForAll(),
+        10 or 11 => new ForgeViewChange(),
+        12 => new ForgeOrders(),
+        13 => new ForgeSynced(),
+        _ => random.Next(3) switch { 0 => new WantViews(), 1 => new WithholdBodies(), _ => new CryWolf() },
+    };
 }

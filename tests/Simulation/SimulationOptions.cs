@@ -25,6 +25,42 @@ internal sealed record SimulationOptions
     /// <summary>Mean time between crashes of a random replica, in milliseconds; 0 for none. At most f are down at once.</summary>
     public int CrashEveryMilliseconds { get; init; }
 
+    /// <summary>Mean time between partitions of the network, in milliseconds; 0 for none.</summary>
+    public int PartitionEveryMilliseconds { get; init; }
+
+    /// <summary>Agreement replicas that lie, at most f, together with those that are down.</summary>
+    public int AgreementLiars { get; init; }
+
+    /// <summary>Execution replicas that lie, at most f; only when all 2f + 1 are awake can the others go on.</summary>
+    public int ExecutionLiars { get; init; }
+
+    /// <summary>All 2f + 1 execution replicas are active from the start, not only f + 1.</summary>
+    public bool AllAwake { get; init; }
+
+    /// <summary>What the liars do; null lets the seed choose.</summary>
+    public Func<Behaviour[]>? Lies { get; init; }
+
+    /// <summary>Clients that attack.</summary>
+    public int HostileClients { get; init; }
+
+    /// <summary>Crashes of agreement replicas lose what was not synced: the machine loses power.</summary>
+    public bool PowerLoss { get; init; }
+
+    /// <summary>At this time, in milliseconds, all machines lose power at once; 0 for never.</summary>
+    public int SiteLosesPowerAt { get; init; }
+
+    /// <summary>Everything is synced before it leaves (durability = always).</summary>
+    public bool Always { get; init; }
+
+    /// <summary>How long a sync takes, in microseconds, at most.</summary>
+    public int SyncMicroseconds { get; init; } = 400;
+
+    /// <summary>Clocks of agreement replicas are wrong by at most this, in milliseconds.</summary>
+    public int ClockErrorMilliseconds { get; init; } = 1000;
+
+    /// <summary>At this time all correct agreement replicas vote RECOVER; 0 for never.</summary>
+    public int RecoverAtMilliseconds { get; init; }
+
     /// <summary>Faults end at this time.</summary>
     public int HealAtMilliseconds { get; init; } = 4000;
 

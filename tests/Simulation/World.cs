@@ -22,6 +22,9 @@ internal sealed class World
     private readonly Checkers checkers = new();
     private readonly SimulatedKeys keys = new();
     private readonly Quorum quorum;
+    private readonly SortedDictionary<PartyId, Behaviour[]> liars = [];
+    private readonly List<HostileClient> hostile = [];
+    private uint cutOff;
     private long time;
     private long scheduled;
 
@@ -30,10 +33,11 @@ internal sealed class World
         this.options = options;
         random = new DeterministicRandom(options.Seed);
         quorum = new Quorum(options.Faults);
-        uint active = (1u << quorum.ActiveExecutionReplicas) - 1;
+        int awake = options.AllAwake ? quorum.ExecutionReplicas : quorum.ActiveExecutionReplicas;
+        uint active = (1u << awake) - 1;
         for (int i = 0; i < quorum.AgreementReplicas; i++)
             Add(MakeAgreement(i, active));
-        for (int i = 0; i < quorum.ActiveExecutionReplicas; i++)
+        for (int i = 0; i < awake; i++)
             Add(MakeExecution(i, active));
         for (int i = 0; i < options.Clients; i++)
             Add(new ClientParty(PartyId.Client(i), quorum, keys, checkers, new DeterministicRandom(random.NextUInt64()), options));
@@ -45,6 +49,23 @@ internal sealed class World
 
         foreach (Party party in parties.Values)
             ScheduleTick(party);
+        ChooseLiars(PartyRole.Agreement, quorum.AgreementReplicas, options.AgreementLiars);
+        ChooseLiars(PartyRole.Execution, awake, options.ExecutionLiars);
+        for (int i = 0; i < options.HostileClients; i++)
+        {
+            PartyId id = PartyId.Client(options.Clients + i);
+            hostile.Add(new HostileClient(id, quorum, keys.SignerOf(id), new DeterministicRandom(random.NextUInt64())));
+            ScheduleAttack(id, hostile[i]);
+        }
+
+        foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
+            ScheduleSync(replica);
+        if (options.PartitionEveryMilliseconds > 0)
+            SchedulePartition();
+        if (options.SiteLosesPowerAt > 0)
+            Schedule(options.SiteLosesPowerAt * 1000L, LoseAllPower);
+        if (options.RecoverAtMilliseconds > 0)
+            Schedule(options.RecoverAtMilliseconds * 1000L, VoteToRecover);
         if (options.CrashEveryMilliseconds > 0)
             ScheduleCrash();
     }
@@ -62,20 +83,50 @@ internal sealed class World
         long settled = Math.Max(time, options.HealAtMilliseconds * 1000L) + 3_000_000;
         while (time < settled)
             Step();
-        SequenceNumber executed = parties.Values.OfType<ExecutionParty>().Max(replica => replica.Replica.Executed);
-        foreach (ExecutionParty replica in parties.Values.OfType<ExecutionParty>())
+        Party[] correct = [.. parties.Values.Where(party => !liars.ContainsKey(party.Id))];
+        SequenceNumber executed = correct.OfType<ExecutionParty>().Max(replica => replica.Replica.Executed);
+        int current = 0;
+        foreach (ExecutionParty replica in correct.OfType<ExecutionParty>())
         {
-            if (replica.Replica.HasDiverged || replica.Replica.Executed != executed)
-                throw new SimulationFailure($"{replica.Id} is at {replica.Replica.Executed}, others at {executed}");
+            // One that fell behind the log while the others went on needs their state, which no log can give it.
+            bool stranded = replica.Replica.StableCheckpoint is { } stable && replica.Replica.Executed < stable.Number;
+            if (replica.Replica.HasDiverged || (replica.Replica.Executed != executed && !stranded))
+                throw new SimulationFailure($"{replica.Id} is at {replica.Replica.Executed}, others at {executed}\n{Describe()}");
+            if (stranded)
+                continue;
+            current++;
             checkers.AllAnswered(replica.Service.Counters);
         }
 
-        foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
+        if (current < quorum.Weak)
+            throw new SimulationFailure($"only {current} correct execution replicas are at {executed}\n{Describe()}");
+        foreach (AgreementParty replica in correct.OfType<AgreementParty>())
         {
+            if (!replica.Replica.InView)
+                throw new SimulationFailure($"{replica.Id} was left in view {replica.Replica.View}, which never began\n{Describe()}");
             if (replica.Replica.Delivered != executed)
-                throw new SimulationFailure($"{replica.Id} delivered up to {replica.Replica.Delivered}, executed is {executed}");
+                throw new SimulationFailure($"{replica.Id} delivered up to {replica.Replica.Delivered}, executed is {executed}\n{Describe()}");
             if (executed.Value > 4 * (ulong)options.CheckpointInterval && replica.Replica.LowWaterMark.Value == 0)
                 throw new SimulationFailure($"{replica.Id} never saw a stable checkpoint");
+            if (options.RecoverAtMilliseconds > 0 && replica.Replica.Epoch.Value != 1)
+                throw new SimulationFailure($"{replica.Id} is in epoch {replica.Replica.Epoch}, not 1");
+        }
+    }
+
+    private void ChooseLiars(PartyRole role, int parties, int count)
+    {
+        while (count > 0)
+        {
+            var id = new PartyId(role, (uint)random.Next(parties));
+            if (liars.ContainsKey(id))
+                continue;
+            count--;
+            Behaviour[] lies = options.Lies?.Invoke()
+                ?? (role == PartyRole.Agreement ? Scenario.AgreementLies(random, quorum) : Scenario.ExecutionLies(random));
+            foreach (Behaviour lie in lies)
+                lie.Become(id, quorum, keys.SignerOf(id), new DeterministicRandom(random.NextUInt64()));
+            liars.Add(id, lies);
+            options.Trace?.WriteLine($"{time,10} {id} lies: {string.Join(", ", lies.Select(lie => lie.ToString()))}");
         }
     }
 
@@ -87,17 +138,35 @@ internal sealed class World
         if (Milliseconds > options.EndAtMilliseconds)
             throw new SimulationFailure($"no progress: {checkers.Completed} operations answered by {Milliseconds} ms\n{Describe()}");
         action();
+        if (scheduled % 1024 == 0)
+            CheckBounds();
     }
 
-    private string Describe() => string.Join("\n", parties.Values.Select(party => $"  {party.Id} {party}"));
+    // Whatever liars and bad clients send, memory and log stay bounded.
+    private void CheckBounds()
+    {
+        foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
+        {
+            int held = 4 * (options.CheckpointInterval * 2 * Limits.MaximumPrePrepared) + (1100 * (options.Clients + options.HostileClients));
+            if (replica.Replica.HeldRequests > held)
+                throw new SimulationFailure($"{replica.Id} holds {replica.Replica.HeldRequests} requests");
+            if (replica.Replica.HighestLogged.Value > replica.Replica.LowWaterMark.Value + (4 * (ulong)options.CheckpointInterval))
+                throw new SimulationFailure($"{replica.Id} logs up to {replica.Replica.HighestLogged}, its low mark is {replica.Replica.LowWaterMark}");
+        }
+    }
+
+    private string Describe() => string.Join(
+        "\n", parties.Values.Select(party => $"  {party.Id} {party}{(liars.TryGetValue(party.Id, out Behaviour[]? lies) ? " LIES: " + string.Join<Behaviour>(", ", lies) : "")}"));
 
     private AgreementParty MakeAgreement(int index, uint active)
     {
         var settings = new ReplicaOptions { CheckpointInterval = options.CheckpointInterval };
         return new AgreementParty(
             PartyId.Agreement(index),
-            () => new Replica(index, quorum, settings, active, options.Clients, keys, keys.SignerOf(PartyId.Agreement(index))),
-            (random.Next(2000) - 1000) * 1_000_000L);
+            () => new Replica(
+                index, quorum, settings, active, options.Clients + options.HostileClients, keys, keys.SignerOf(PartyId.Agreement(index))),
+            (random.Next(2 * options.ClockErrorMilliseconds) - options.ClockErrorMilliseconds) * 1_000_000L,
+            options.Always);
     }
 
     private ExecutionParty MakeExecution(int index, uint active)
@@ -105,7 +174,7 @@ internal sealed class World
         var settings = new ExecutionOptions
         {
             CheckpointInterval = options.CheckpointInterval,
-            Exports = [.. Enumerable.Repeat(ExportEntry.Full, options.Clients)],
+            Exports = [.. Enumerable.Repeat(ExportEntry.Full, options.Clients + options.HostileClients)],
         };
         PartyId id = PartyId.Execution(index);
         return new ExecutionParty(
@@ -141,7 +210,7 @@ internal sealed class World
         party.EndTurn();
         party.Persist();
         if (party.Output.SyncWanted && party is AgreementParty agreement)
-            Schedule(200, () => { if (party.IsUp) Turn(party, agreement.Synced); });
+            BeginSync(agreement);
         Output output = party.Output;
         var sends = new List<(PartyId To, byte[] Bytes)>();
         foreach (Outgoing message in output.Messages)
@@ -157,14 +226,38 @@ internal sealed class World
 
         output.Clear();
         foreach ((PartyId to, byte[] bytes) in sends)
-            Send(party.Id, to, bytes);
+        {
+            if (liars.TryGetValue(party.Id, out Behaviour[]? lies))
+                Tell(party.Id, Distort(lies, new Lie(to, bytes)));
+            else
+                Send(party.Id, to, bytes);
+        }
+    }
+
+    private static IEnumerable<Lie> Distort(Behaviour[] lies, Lie honest)
+    {
+        IEnumerable<Lie> told = [honest];
+        foreach (Behaviour behaviour in lies)
+            told = [.. told.SelectMany(behaviour.Send)];
+        return told;
+    }
+
+    private void Tell(PartyId from, IEnumerable<Lie> lies)
+    {
+        foreach (Lie lie in lies)
+            Schedule(lie.DelayMicroseconds, () => Transmit(from, lie.To, lie.Bytes));
     }
 
     private void Send(PartyId from, PartyId to, byte[] bytes)
     {
         Watch(from, bytes);
+        Transmit(from, to, bytes);
+    }
+
+    private void Transmit(PartyId from, PartyId to, byte[] bytes)
+    {
         bool faulty = Milliseconds < options.HealAtMilliseconds;
-        if (faulty && random.Chance(options.Loss))
+        if (faulty && (random.Chance(options.Loss) || IsCut(from, to)))
             return;
         int copies = faulty && random.Chance(options.Duplication) ? 2 : 1;
         for (int i = 0; i < copies; i++)
@@ -180,8 +273,80 @@ internal sealed class World
     {
         if (!parties.TryGetValue(to, out Party? party) || !party.IsUp)
             return;
-        options.Trace?.WriteLine($"{time,10} {from} -> {to} {(MessageKind)bytes[0]} {bytes.Length}");
+        options.Trace?.WriteLine($"{time,10} {from} -> {to} {MessageTrace.Describe(bytes)}");
+        if (liars.TryGetValue(to, out Behaviour[]? lies))
+        {
+            foreach (Behaviour behaviour in lies)
+                Tell(to, behaviour.Receive(from, bytes));
+        }
+
         Turn(party, () => party.Deliver(from, bytes));
+    }
+
+    private void ScheduleAttack(PartyId self, HostileClient attacker) => Schedule(2000 + random.Next(8000), () =>
+    {
+        if (Milliseconds >= options.HealAtMilliseconds)
+            return;
+        Tell(self, attacker.Attack());
+        ScheduleAttack(self, attacker);
+    });
+
+    private void ScheduleSync(AgreementParty replica) => Schedule(50_000, () =>
+    {
+        if (replica.IsUp)
+            BeginSync(replica);
+        ScheduleSync(replica);
+    });
+
+    private void BeginSync(AgreementParty replica)
+    {
+        if (!replica.BeginSync())
+            return;
+        Replica life = replica.Replica;
+        Schedule(100 + random.Next(options.SyncMicroseconds), () =>
+        {
+            if (replica.IsUp && replica.Replica == life)
+                Turn(replica, replica.EndSync);
+        });
+    }
+
+    // Agreement replicas of one side of a partition don't hear those of the other; execution replicas and clients hear all.
+    private bool IsCut(PartyId from, PartyId to) =>
+        from.Role == PartyRole.Agreement && to.Role == PartyRole.Agreement
+        && ((cutOff >> (int)from.Index) & 1) != ((cutOff >> (int)to.Index) & 1);
+
+    private void SchedulePartition() => Schedule((1 + random.Next(2 * options.PartitionEveryMilliseconds)) * 1000L, () =>
+    {
+        if (Milliseconds >= options.HealAtMilliseconds)
+            return;
+        cutOff = (uint)random.Next(1 << quorum.AgreementReplicas);
+        options.Trace?.WriteLine($"{time,10} the network is cut: {cutOff:x}");
+        Schedule((100 + random.Next(1500)) * 1000L, () =>
+        {
+            options.Trace?.WriteLine($"{time,10} the network is whole");
+            cutOff = 0;
+        });
+        SchedulePartition();
+    });
+
+    private void LoseAllPower()
+    {
+        options.Trace?.WriteLine($"{time,10} all lose power");
+        foreach (Party party in parties.Values.Where(party => party is AgreementParty or ExecutionParty && party.IsUp))
+        {
+            (party as AgreementParty)?.LosePower(random);
+            party.Crash();
+            Schedule(100_000 + random.Next(300_000), () => Restart(party));
+        }
+    }
+
+    private void VoteToRecover()
+    {
+        foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
+        {
+            if (!liars.ContainsKey(replica.Id) && replica.IsUp)
+                Turn(replica, replica.Replica.VoteToRecover);
+        }
     }
 
     private void Watch(PartyId from, byte[] bytes)
@@ -206,11 +371,15 @@ internal sealed class World
             return;
         Party[] candidates = [.. parties.Values.Where(party => party.Id.Role is PartyRole.Agreement or PartyRole.Execution && party.IsUp)];
         Party victim = candidates[random.Next(candidates.Length)];
-        int down = parties.Values.Count(party => !party.IsUp && party.Id.Role == victim.Id.Role);
-        if (down < options.Faults)
+        int faulty = parties.Values.Count(party =>
+            party.Id.Role == victim.Id.Role && (!party.IsUp || liars.ContainsKey(party.Id) || party is AgreementParty { Replica.IsAmnesic: true }));
+        if (faulty < options.Faults || (liars.ContainsKey(victim.Id) && faulty == options.Faults))
         {
             options.Trace?.WriteLine($"{time,10} {victim.Id} crashes");
-            victim.Crash();
+            if (options.PowerLoss && victim is AgreementParty replica)
+                replica.LosePower(random);
+            else
+                victim.Crash();
             foreach (Party other in parties.Values)
             {
                 if (other.IsUp)

@@ -1,0 +1,223 @@
+using Agreement.Messages;
+
+namespace Simulation;
+
+/// <summary>Sends nothing, to anybody or to those that a mask of indexes names within a role.</summary>
+internal sealed class Mute(PartyRole? role, uint mask) : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        bool silent = role is null || (honest.To.Role == role && (mask & (1u << (int)honest.To.Index)) != 0);
+        return silent ? [] : [honest];
+    }
+
+    public override string ToString() => role is null ? "mute" : $"mute towards {role} {mask:x}";
+}
+
+/// <summary>Sends everything later.</summary>
+internal sealed class Dawdle(int milliseconds) : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) =>
+        [honest with { DelayMicroseconds = honest.DelayMicroseconds + (Random.Next(milliseconds) * 1000L) }];
+}
+
+/// <summary>Sends old messages again, to anybody.</summary>
+internal sealed class Replay : Behaviour
+{
+    private readonly List<Lie> past = [];
+
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        if (past.Count < 512)
+            past.Add(honest);
+        else
+            past[Random.Next(past.Count)] = honest;
+        return Random.Chance(0.2) ? [honest, past[Random.Next(past.Count)] with { To = honest.To }] : [honest];
+    }
+}
+
+/// <summary>Flips a bit in some messages.</summary>
+internal sealed class Corrupt : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        if (!Random.Chance(0.1))
+            return [honest];
+        byte[] bytes = [.. honest.Bytes];
+        bytes[Random.Next(bytes.Length)] ^= (byte)(1 << Random.Next(8));
+        return [honest with { Bytes = bytes }];
+    }
+}
+
+/// <summary>As primary proposes different batches to different backups, and votes to each for what it told it.</summary>
+internal sealed class Equivocate : Behaviour
+{
+    private readonly Dictionary<(ulong View, ulong Number), Digest> others = [];
+
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        if (honest.To.Role != PartyRole.Agreement || honest.To.Index % 2 == 0)
+            return [honest];
+        MessageReader reader = ReaderOf(honest.Bytes);
+        switch (KindOf(honest.Bytes))
+        {
+            case MessageKind.PrePrepare when PrePrepare.TryRead(ref reader, out PrePrepare proposed) && proposed.Batch.Kind == EntryKind.Requests:
+                var other = new Batch(EntryKind.Requests, new Timestamp(proposed.Batch.Timestamp.Nanoseconds + 1), [.. proposed.Batch.Requests]);
+                others[(proposed.View.Value, proposed.Number.Value)] = other.Digest;
+                return [honest with { Bytes = Write((proposed with { Batch = other }).Write) }];
+            case MessageKind.Commit or MessageKind.Prepare when Vote.TryRead(ref reader, out Vote vote)
+                && others.TryGetValue((vote.View.Value, vote.Number.Value), out Digest told):
+                return [honest with { Bytes = Write(writer => (vote with { Batch = told }).Write(writer, KindOf(honest.Bytes))) }];
+            default:
+                return [honest];
+        }
+    }
+}
+
+/// <summary>As primary proposes what must not be accepted: times far off, numbers far ahead, requests that nobody sent.</summary>
+internal sealed class ProposeNonsense : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) != MessageKind.PrePrepare || !Random.Chance(0.3) || !PrePrepare.TryRead(ref reader, out PrePrepare proposed))
+            return [honest];
+        Batch batch = proposed.Batch;
+        PrePrepare lie = Random.Next(4) switch
+        {
+            0 => proposed with { Batch = new Batch(EntryKind.Requests, new Timestamp(batch.Timestamp.Nanoseconds + 60_000_000_000), [.. batch.Requests]) },
+            1 => proposed with { Batch = new Batch(EntryKind.Requests, new Timestamp(1), [.. batch.Requests]) },
+            2 => proposed with { Number = new SequenceNumber(proposed.Number.Value + (ulong)Random.Next(1 << 20)) },
+            _ => proposed with { Batch = new Batch(EntryKind.Requests, batch.Timestamp, [RandomDigest()]) },
+        };
+        return [honest with { Bytes = Write(lie.Write) }];
+    }
+}
+
+/// <summary>Votes for every batch that anybody names, under its view and under the next.</summary>
+internal sealed class VoteForAll : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) => [honest];
+
+    public override IEnumerable<Lie> Receive(PartyId from, byte[] bytes)
+    {
+        MessageReader reader = ReaderOf(bytes);
+        Vote vote;
+        switch (KindOf(bytes))
+        {
+            case MessageKind.PrePrepare when PrePrepare.TryRead(ref reader, out PrePrepare proposed):
+                vote = new Vote(proposed.View, proposed.Number, proposed.Batch.Digest);
+                break;
+            case MessageKind.Prepare or MessageKind.Commit when Vote.TryRead(ref reader, out vote):
+                break;
+            default:
+                yield break;
+        }
+
+        for (int i = 0; i < Quorum.AgreementReplicas; i++)
+        {
+            if (PartyId.Agreement(i) == Self)
+                continue;
+            yield return new Lie(PartyId.Agreement(i), Write(writer => vote.Write(writer, MessageKind.Prepare)));
+            yield return new Lie(PartyId.Agreement(i), Write(writer => vote.Write(writer, MessageKind.Commit)));
+        }
+    }
+}
+
+/// <summary>Claims in its VIEW-CHANGEs what it did not prepare, and hides what it did.</summary>
+internal sealed class ForgeViewChange : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) != MessageKind.ViewChange || !ViewChange.TryRead(ref reader, out ViewChange change))
+            return [honest];
+        var entries = new List<ViewChangeEntry>();
+        ulong low = change.LowWaterMark.Value;
+        for (ulong number = low + 1; number <= low + 16; number++)
+        {
+            ViewChangeEntry? own = change.Entries.FirstOrDefault(entry => entry.Number.Value == number);
+            switch (Random.Next(4))
+            {
+                case 0 when own is not null:
+                    entries.Add(own);
+                    break;
+                case 1:
+                    var claim = new ViewedDigest(new View(change.View.Value - 1), Random.Chance(0.5) ? RandomDigest() : Batch.Null.Digest);
+                    entries.Add(new ViewChangeEntry(new SequenceNumber(number), claim, [claim]));
+                    break;
+                case 2 when own?.Prepared is { } prepared:
+                    entries.Add(own with { Prepared = prepared with { Batch = RandomDigest() } });
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        ViewChange lie = (change with { Entries = entries, Amnesic = false }).Sign(Sign);
+        return [honest with { Bytes = Write(lie.Write) }];
+    }
+}
+
+/// <summary>States to those who lag, and to execution replicas, that other batches were committed.</summary>
+internal sealed class ForgeOrders : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        MessageKind kind = KindOf(honest.Bytes);
+        if (kind is not (MessageKind.Order or MessageKind.Committed) || !Order.TryRead(ref reader, out Order order) || !Random.Chance(0.5))
+            return [honest];
+        Order lie = Random.Next(3) switch
+        {
+            0 => order with { Batch = new Batch(EntryKind.Requests, order.Batch.Timestamp, [RandomDigest()]) },
+            1 => order with { History = RandomDigest() },
+            _ => order with { Number = new SequenceNumber(order.Number.Value + (ulong)Random.Next(64)), View = new View(ulong.MaxValue) },
+        };
+        return [honest with { Bytes = Write(writer => lie.Write(writer, kind)) }];
+    }
+}
+
+/// <summary>Says that its disk holds what it does not.</summary>
+internal sealed class ForgeSynced : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) == MessageKind.Order && Order.TryRead(ref reader, out Order order))
+            return [honest, honest with { Bytes = Write(new Synced(order.Incarnation, order.Number, order.History).Write) }];
+        return [honest];
+    }
+}
+
+/// <summary>Wants other views all the time, and says that it forgot.</summary>
+internal sealed class WantViews : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) != MessageKind.Progress || !Progress.TryRead(ref reader, out Progress progress))
+            return [honest];
+        var wanted = new View(progress.View.Value + 1 + (ulong)Random.Next(3));
+        Progress lie = progress with { Ceiling = new SequenceNumber(progress.Delivered.Value + (ulong)Random.Next(100)) };
+        return [honest with { Bytes = Write(lie.Write) }, honest with { Bytes = Write(new WantView(wanted).Write) }];
+    }
+}
+
+/// <summary>Never sends the bodies that it is asked for.</summary>
+internal sealed class WithholdBodies : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) => KindOf(honest.Bytes) is MessageKind.Bodies or MessageKind.ProposedBatch ? [] : [honest];
+}
+
+/// <summary>Votes RECOVER for the epoch that is current and for others, though nothing is wrong.</summary>
+internal sealed class CryWolf : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        if (KindOf(honest.Bytes) != MessageKind.Progress)
+            return [honest];
+        Recover lie = Recover.Create(Self, new Epoch((ulong)Random.Next(3)), default, Sign);
+        return [honest, honest with { Bytes = Write(lie.Write) }];
+    }
+}
