@@ -66,7 +66,12 @@ internal sealed class AgreementParty : Party
 
     public Replica Replica => replica;
 
-    public override string ToString() => $"{(IsUp ? "up" : "down")} {replica}";
+    public override string ToString()
+    {
+        var suspicions = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+        replica.Suspicions.AddTo(suspicions);
+        return $"{(IsUp ? "up" : "down")} {replica} {string.Join(' ', suspicions)}";
+    }
 
     public override Output Output => replica.Output;
 

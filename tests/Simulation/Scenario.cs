@@ -17,7 +17,7 @@ internal static class Scenario
             Faults = faults,
             Clients = 1 + random.Next(4),
             InFlightPerClient = 1 + random.Next(8),
-            CheckpointInterval = 8 << random.Next(3),
+            CheckpointInterval = (allAwake ? 64 : 8) << random.Next(3),
             Loss = random.Next(3) * 0.03,
             Duplication = random.Next(3) * 0.03,
             Delay = random.Next(3) * 0.05,

@@ -212,6 +212,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
         replica.Rejections.AddTo(counters);
+        replica.Suspicions.AddTo(counters);
         return new NodeStatus
         {
             Id = self,

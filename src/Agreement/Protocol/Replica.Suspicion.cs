@@ -21,6 +21,9 @@ public sealed partial class Replica
     private SequenceNumber durabilityWanted;
     private long durabilityWantedAt;
 
+    /// <summary>Why this replica wanted other views, and how often.</summary>
+    public SuspicionCounters Suspicions { get; } = new();
+
     private long CurrentPatience => (long)options.ViewChangeMilliseconds << Math.Min(viewsWithoutProgress, MaximumDoublings);
 
     // What waits may wait less when the link to the primary is down: it is dead, most likely.
@@ -38,12 +41,16 @@ public sealed partial class Replica
         if (!InView)
             return;
         long patience = PatienceWithPrimary;
-        if (IsStuck(patience)
-            || IsRequestOverdue(patience)
-            || IsDurabilityOverdue(2 * patience)
-            || IsEpochChangeOverdue(patience)
-            || (!IsPrimary && pace.IsSlow(options.SlowPrimaryMilliseconds)))
+        Suspicion? suspicion = IsStuck(patience) ? Suspicion.Stuck
+            : IsRequestOverdue(patience) ? Suspicion.RequestOverdue
+            : IsDurabilityOverdue(2 * patience) ? Suspicion.DurabilityOverdue
+            : IsEpochChangeOverdue(patience) ? Suspicion.EpochOverdue
+            : !IsPrimary && pace.IsSlow(options.SlowPrimaryMilliseconds) ? Suspicion.SlowPrimary
+            : null;
+        if (suspicion is { } reason)
         {
+            if (wanted[id].CompareTo(View) <= 0)
+                Suspicions.Count(reason);
             Want(new View(View.Value + 1));
         }
         else if (viewsWithoutProgress > 0 && deliveredAt > enteredAt && now - Math.Max(enteredAt, shrunkAt) >= ShrinkMilliseconds)
@@ -68,7 +75,7 @@ public sealed partial class Replica
     {
         if (Delivered >= HighestForRequests || logBytes >= options.MaximumLogBytes / 2)
             return false;
-        return pool.IsOverdue(now, enteredAt, patience / 4, patience, isValid, passOn);
+        return pool.IsOverdue(now, enteredAt, patience / 8, patience, isValid, passOn);
     }
 
     // The client may have left the primary out.
@@ -114,7 +121,8 @@ public sealed partial class Replica
         return new SequenceNumber(numbers[numbers.Length - quorum.Strong]);
     }
 
-    // The ages by which the primary's pace is judged: of the oldest request that it proposes, or passes over with room left.
+    // The times by which the primary's pace is judged: for how long it has held the oldest request back that it proposes, or
+    // passes over with room left. Only what we passed on to it counts, since clients may have left it out.
     private void MeasurePace(LogSlot slot)
     {
         if (IsPrimary || slot.Batch!.Kind != EntryKind.Requests || slot.Batch.Requests.Count == 0)
@@ -123,13 +131,14 @@ public sealed partial class Replica
         long bytes = 0;
         for (int i = 0; i < slot.Batch.Requests.Count; i++)
         {
-            if (!pool.TryGetArrival(slot.Batch.Requests[i], out long arrival, out int length))
+            if (!pool.TryGetPassedOn(slot.Batch.Requests[i], out long passedOn, out int length))
                 continue;
-            oldest = Math.Min(oldest, arrival);
+            if (passedOn > 0)
+                oldest = Math.Min(oldest, passedOn);
             bytes += length;
         }
 
         if (slot.Batch.Requests.Count < Limits.MaximumBatchRequests && bytes < Limits.MaximumBatchBytes / 4)
-            pace.Proposed(now - Math.Max(enteredAt, Math.Min(oldest, pool.OldestWaiting(now))));
+            pace.Proposed(now - Math.Max(enteredAt, Math.Min(oldest, pool.OldestPassedOn(now))));
     }
 }

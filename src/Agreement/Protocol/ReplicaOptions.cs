@@ -48,8 +48,11 @@ public sealed record ReplicaOptions
     /// <summary>The same when the link to the primary is down.</summary>
     public int PrimaryDownMilliseconds { get; init; } = 150;
 
-    /// <summary>Mean time for which the primary may hold requests back although it could propose them, in milliseconds.</summary>
-    public int SlowPrimaryMilliseconds { get; init; } = 200;
+    /// <summary>
+    /// Mean time for which the primary may hold requests back that were passed on to it and that it could propose, in
+    /// milliseconds.
+    /// </summary>
+    public int SlowPrimaryMilliseconds { get; init; } = 100;
 
     /// <summary>How long an amnesic replica waits for the others to begin a view without it, in milliseconds.</summary>
     public int AmnesicMilliseconds { get; init; } = 1500;

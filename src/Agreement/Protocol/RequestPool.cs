@@ -120,28 +120,38 @@ internal sealed class RequestPool
             client.ForgetDelivered();
     }
 
-    /// <summary>When a body arrived, and its length.</summary>
-    public bool TryGetArrival(in Digest digest, out long arrivedAt, out int bytes)
+    /// <summary>When a request was passed on to the primary, 0 if it wasn't, and its length.</summary>
+    public bool TryGetPassedOn(in Digest digest, out long passedOnAt, out int bytes)
     {
-        bool known = entries.TryGetValue(digest, out Entry? entry) && entry.ArrivedAt > 0;
-        arrivedAt = known ? entry!.ArrivedAt : 0;
+        bool known = entries.TryGetValue(digest, out Entry? entry);
+        passedOnAt = known ? entry!.PassedOnAt : 0;
         bytes = known ? entry!.Request.Encoded.Length : 0;
         return known;
     }
 
-    /// <summary>When the oldest request arrived that waits, or <paramref name="now"/>.</summary>
-    public long OldestWaiting(long now)
+    /// <summary>When the one of the clients' first requests was passed on that waits longest since, or <paramref name="now"/>.</summary>
+    public long OldestPassedOn(long now)
     {
         long oldest = now;
         if (Waiting == 0)
             return oldest;
         foreach (ClientState client in clients)
         {
-            if (client.FirstUnsettled() is { } entry)
-                oldest = Math.Min(oldest, entry.ArrivedAt);
+            if (client.FirstUnsettled() is { PassedOnAt: > 0 } entry)
+                oldest = Math.Min(oldest, entry.PassedOnAt);
         }
 
         return oldest;
+    }
+
+    /// <summary>Another replica is the primary: what was passed on to the last one is not known to it.</summary>
+    public void ForgetPassedOn()
+    {
+        foreach (ClientState client in clients)
+        {
+            foreach (Entry entry in client.Queue)
+                entry.PassedOnAt = 0;
+        }
     }
 
     /// <summary>Whether this request waits and its signature was verified.</summary>
@@ -203,9 +213,9 @@ internal sealed class RequestPool
             }
 
             entry.Verified = true;
-            if (!entry.PassedOn)
+            if (entry.PassedOnAt == 0)
             {
-                entry.PassedOn = true;
+                entry.PassedOnAt = now;
                 passOn(entry.Request);
             }
 
@@ -278,7 +288,7 @@ internal sealed class RequestPool
     private void Enqueue(ClientState client, Entry entry, long now)
     {
         entry.Waiting = true;
-        entry.PassedOn = false;
+        entry.PassedOnAt = 0;
         entry.ArrivedAt = now;
         client.Queue.AddLast(entry.Place);
         client.WaitingRequests++;
@@ -315,8 +325,8 @@ internal sealed class RequestPool
         public bool Waiting;
         public bool Verified;
         public bool Forwarded;
-        public bool PassedOn;
         public long ArrivedAt;
+        public long PassedOnAt;
         public long OrderedAt;
 
         public Entry(Request request)
