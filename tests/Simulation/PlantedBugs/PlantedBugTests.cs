@@ -1,6 +1,8 @@
+using Xunit.Abstractions;
+
 namespace Simulation.PlantedBugs;
 
-public sealed class PlantedBugTests
+public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     private const string Protocol = "src/Agreement/Protocol/";
     private const string Execution = "src/ZZFs/Execution/";
@@ -33,13 +35,17 @@ public sealed class PlantedBugTests
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Finds_it(PlantedBug bug) =>
-        Assert.NotNull(MutantCompiler.FindFailure(bug, bug.Scenario, bug.Seeds));
+    public void Finds_it(PlantedBug bug)
+    {
+        string? failure = MutantCompiler.FindFailure(bug, bug.Scenario, bug.Seeds);
+        output.WriteLine($"{bug.Name}: {failure}");
+        Assert.NotNull(failure);
+    }
 
     [Theory]
     [MemberData(nameof(Scenarios))]
     public void Finds_nothing_in_the_source_as_it_is(string scenario, int seeds) =>
-        Assert.Null(MutantCompiler.FindFailure(null, scenario, seeds));
+        Assert.True(MutantCompiler.FindFailure(null, scenario, seeds) is var failure && failure is null, failure);
 
     public static TheoryData<string, int> Scenarios()
     {
