@@ -72,6 +72,10 @@ internal sealed class World
 
     public Checkers Checkers => checkers;
 
+    /// <summary>The highest view that a correct replica is in, or moves to.</summary>
+    public ulong HighestView =>
+        parties.Values.OfType<AgreementParty>().Where(replica => !liars.ContainsKey(replica.Id)).Max(replica => replica.Replica.View.Value);
+
     public long Milliseconds => time / 1000;
 
     /// <summary>Runs until every client is done.</summary>
@@ -276,7 +280,7 @@ internal sealed class World
     private void Transmit(PartyId from, PartyId to, byte[] bytes)
     {
         // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
-        bool spared = options.AllAwake && to.Role == PartyRole.Execution;
+        bool spared = options.AllAwake && (to.Role == PartyRole.Execution || from.Role == PartyRole.Execution);
         bool faulty = Milliseconds < options.HealAtMilliseconds;
         if (faulty && ((!spared && random.Chance(options.Loss)) || IsCut(from, to)))
             return;
