@@ -153,7 +153,7 @@ public sealed partial class ExecutionReplica
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
         new Reply(
-            incarnation,
+            logIncarnation,
             session,
             slotIndex,
             slot.Sequence,

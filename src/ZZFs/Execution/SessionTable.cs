@@ -84,6 +84,9 @@ public sealed class SessionTable
     /// <summary>Sessions now open.</summary>
     public int Count => sessions.Count;
 
+    /// <summary>All of them, by id.</summary>
+    public IReadOnlyCollection<Session> All => sessions.Values;
+
     /// <summary>The session, if it is open and belongs to the client.</summary>
     public Session? Find(SessionId id, uint client) =>
         sessions.TryGetValue(id.Value, out Session? session) && session.Client == client ? session : null;
