@@ -178,7 +178,8 @@ internal sealed class World
         }
     }
 
-    private string Describe() => string.Join(
+    /// <summary>Where every party stands.</summary>
+    public string Describe() => string.Join(
         "\n", parties.Values.Select(party => $"  {party.Id} {party}{(liars.TryGetValue(party.Id, out Behaviour[]? lies) ? " LIES: " + string.Join<Behaviour>(", ", lies) : "")}"));
 
     private AgreementParty MakeAgreement(int index, uint active)
