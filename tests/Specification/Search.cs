@@ -26,7 +26,8 @@ internal sealed partial record Search(string? Violation, string Trace, long Stat
         try
         {
             string file = $"{model}.pml";
-            File.Copy(Path.Combine(AppContext.BaseDirectory, file), Path.Combine(folder, file));
+            foreach (string source in Directory.EnumerateFiles(AppContext.BaseDirectory, "*.pml"))
+                File.Copy(source, Path.Combine(folder, Path.GetFileName(source)));
             string[] defines = [.. macros.Select(macro => $"-D{macro}")];
             Succeed(folder, "spin", [.. defines, "-a", file]);
             // Steps are atomic, so partial order reduction would find nothing to leave out.
