@@ -40,7 +40,7 @@ public class CheckpointTests
         replica.MakeDurable();
         SequenceNumber taken = replica.Service.LastCheckpoint;
         Assert.Equal(replica.Last, taken);
-        replica.Execute(Ask(0, session, 100, Write(Part)));
+        replica.Execute(Ask(0, session, (CheckpointSchedule.MaximumBytes / Part) + 1, Write(Part)));
         replica.MakeDurable();
         Assert.Equal(taken, replica.Service.LastCheckpoint);
     }
