@@ -10,7 +10,7 @@ namespace Specification;
 /// <param name="States">How many states were visited.</param>
 internal sealed partial record Search(string? Violation, string Trace, long States)
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
 
     /// <summary>
     /// Searches a model. Anything but a complete search or a violated assertion (no memory, too deep, a syntax error, a
