@@ -78,6 +78,9 @@ public sealed partial class ClientSession
     /// <summary>Whether a session is open.</summary>
     public bool IsOpen => session != SessionId.None;
 
+    /// <summary>Mask of the execution replicas that f + 1 agreement replicas name as active; 0 until they did.</summary>
+    public uint ActiveExecution => cluster.Current?.Active ?? 0;
+
     /// <summary>Operations submitted and not completed.</summary>
     public int Unfinished { get; private set; }
 
