@@ -147,11 +147,11 @@ public sealed partial class ClientSession
         FillSlots();
     }
 
-    private void Repeated(UnsyncedOperation again, Request request, in Reply reply, OperationResult result)
+    private void Repeated(UnsyncedOperation again, PendingRequest pending, OperationResult result)
     {
         if (!semantics.Repeated(again.Result, result))
             OweError();
-        KeepIfUnsynced(again.Operation, request, reply, again.Result);
+        KeepIfUnsynced(pending, again.Result);
     }
 
     private void OweError()
@@ -169,13 +169,15 @@ public sealed partial class ClientSession
         return OperationResult.Failed(Errno.EIO);
     }
 
-    private void KeepIfUnsynced(ReadOnlyMemory<byte> operation, Request request, in Reply reply, OperationResult result)
+    private void KeepIfUnsynced(PendingRequest pending, OperationResult result)
     {
+        ReadOnlyMemory<byte> operation = pending.Operation;
         bool hasEffect = result.Error == Errno.None || result.Parts is not null;
         if (!hasEffect || SessionOperation.IsSession(operation.Span) || semantics.OnlyReads(operation))
             return;
+        Request request = pending.Request!;
         unsynced.Add(new UnsyncedOperation(
-            operation, result, request.Session, request.Slot, request.SlotSequence, reply.Incarnation, reply.Number));
+            operation, result, request.Session, request.Slot, request.SlotSequence, pending.Collector!.Incarnation, pending.Collector.Number));
     }
 
     // Renewing the session, as an fsync, shows what is on disk; new operations wait meanwhile.

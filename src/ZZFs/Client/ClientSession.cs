@@ -78,6 +78,9 @@ public sealed partial class ClientSession
     /// <summary>Whether a session is open.</summary>
     public bool IsOpen => session != SessionId.None;
 
+    /// <summary>Mask of the execution replicas that f + 1 agreement replicas name as active; 0 until they did.</summary>
+    public uint ActiveExecution => cluster.Current?.Active ?? 0;
+
     /// <summary>Operations submitted and not completed.</summary>
     public int Unfinished { get; private set; }
 
@@ -135,7 +138,7 @@ public sealed partial class ClientSession
         if (cluster.Current is not { } state)
             return;
         unsynced.Vouch((int)message.Sender.Index, reply.Incarnation, reply.Synced, state.Active);
-        if (FindPending(reply) is not { Request: { } request } pending
+        if (FindPending(reply.Session, reply.Slot) is not { Request: { } request } pending
             || reply.SlotSequence != request.SlotSequence
             || reply.RequestDigest != request.Digest
             || reply.Incarnation.CompareTo(openedIn) < 0)
@@ -145,9 +148,28 @@ public sealed partial class ClientSession
 
         ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, reply, state.Epoch, state.Active);
         if (certified is { } bytes)
-            Complete(pending, reply, bytes);
+            Complete(pending, bytes);
         else if (pending.Collector.LacksBody)
             SendFetchReply(pending, state.Active);
+    }
+
+    /// <summary>An agreement replica vouches for the reply to a request; any execution replica may give it in full (DESIGN §6).</summary>
+    public void OnReplyAffidavit(in Verified<ReplyAffidavit> message)
+    {
+        ReplyAffidavit affidavit = message.Value;
+        if (FindPending(affidavit.Session, affidavit.Slot) is not { Request: { } request } pending
+            || affidavit.SlotSequence != request.SlotSequence
+            || affidavit.RequestDigest != request.Digest
+            || affidavit.Incarnation.CompareTo(openedIn) < 0)
+        {
+            return;
+        }
+
+        ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, affidavit);
+        if (certified is { } bytes)
+            Complete(pending, bytes);
+        else if (pending.Collector.LacksBody)
+            SendFetchReply(pending, cluster.Current!.Value.Active);
     }
 
     /// <summary>Lets time pass: sends again what is overdue, and renews the session. Call about every 50 ms.</summary>
@@ -244,14 +266,14 @@ public sealed partial class ClientSession
         Output.EndMessage(start, new Recipients(0, execution, null));
     }
 
-    private PendingRequest? FindPending(in Reply reply)
+    private PendingRequest? FindPending(SessionId inSession, ushort slot)
     {
-        if (reply.Session == SessionId.None)
+        if (inSession == SessionId.None)
             return opening;
-        return reply.Session == session && reply.Slot < slots.Length ? slots[reply.Slot] : null;
+        return inSession == session && slot < slots.Length ? slots[slot] : null;
     }
 
-    private void Complete(PendingRequest pending, in Reply reply, ReadOnlyMemory<byte> bytes)
+    private void Complete(PendingRequest pending, ReadOnlyMemory<byte> bytes)
     {
         // f + 1 replicas vouch for these bytes, so a correct one made them: they must parse.
         Invariant.That(OperationCodec.TryDecodeResult(bytes, out OperationResult result));
@@ -260,9 +282,9 @@ public sealed partial class ClientSession
             opening = null;
             Invariant.That(result is { Error: Errno.None, Number: not null });
             if (phase == RecoveryPhase.None)
-                Opened(result, reply.Incarnation);
+                Opened(result, pending.Collector!.Incarnation);
             else
-                OpenedAgain(result, reply.Incarnation);
+                OpenedAgain(result, pending.Collector!.Incarnation);
             return;
         }
 
@@ -272,10 +294,10 @@ public sealed partial class ClientSession
             return;
         }
 
-        slots[reply.Slot] = null;
+        slots[pending.Request!.Slot] = null;
         if (pending.Repeats is { } again)
         {
-            Repeated(again, pending.Request!, reply, result);
+            Repeated(again, pending, result);
             GoOn();
             return;
         }
@@ -289,7 +311,7 @@ public sealed partial class ClientSession
 
         Unfinished--;
         result = SettleError(pending, semantics.ToClient(result));
-        KeepIfUnsynced(pending.Operation, pending.Request!, reply, result);
+        KeepIfUnsynced(pending, result);
         if (pending == closing)
             session = SessionId.None;
         GoOn();

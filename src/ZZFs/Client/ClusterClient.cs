@@ -30,7 +30,9 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     private readonly TaskCompletionSource opened = new();
     private IDisposable? timer;
     private bool turnEnds;
+    private readonly IReadOnlyList<ExecutionEntry> execution;
     private uint refusals;
+    private uint dialled;
 
     /// <summary>Dials the cluster; lives once the loop runs.</summary>
     /// <param name="cluster">The cluster.</param>
@@ -53,10 +55,11 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         };
         foreach (AgreementEntry peer in cluster.Agreement)
             endpoint.Dial(peer.Id, peer.Address);
-        foreach (ExecutionEntry peer in cluster.Execution)
+        execution = cluster.Execution;
+        foreach (ExecutionEntry peer in execution)
         {
             if (peer.InitialRole == InitialRole.Active)
-                endpoint.Dial(peer.Id, peer.Address);
+                Dial(peer);
         }
 
         timer = loop.Schedule(Tick, OnTick);
@@ -102,6 +105,8 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     {
         session.SetClock(loop.NowMilliseconds);
         inbox.Deliver(from, message);
+        if ((session.ActiveExecution & ~dialled) != 0)
+            DialActive();
         ScheduleEndOfTurn();
     }
 
@@ -151,6 +156,25 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         refusals |= 1u << (int)peer.Index;
         if (System.Numerics.BitOperations.PopCount(refusals) >= quorum.Weak && !session.IsOpen)
             opened.TrySetException(new ClientRefusedException());
+    }
+
+    private void Dial(ExecutionEntry peer)
+    {
+        uint bit = 1u << (int)peer.Id.Index;
+        if ((dialled & bit) != 0)
+            return;
+        dialled |= bit;
+        endpoint.Dial(peer.Id, peer.Address);
+    }
+
+    // A replica that was woken is dialled once it is active; sleepers would only be dialled in vain.
+    private void DialActive()
+    {
+        foreach (ExecutionEntry peer in execution)
+        {
+            if ((session.ActiveExecution & (1u << (int)peer.Id.Index)) != 0)
+                Dial(peer);
+        }
     }
 
     private void ScheduleEndOfTurn()
