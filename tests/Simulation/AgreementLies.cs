@@ -97,6 +97,9 @@ internal sealed class ProposeNonsense : Behaviour
 /// <summary>Votes for every batch that anybody names, under its view and under the next.</summary>
 internal sealed class VoteForAll : Behaviour
 {
+    // Two of them would else answer each other for ever.
+    private readonly HashSet<Vote> cast = [];
+
     public override IEnumerable<Lie> Send(Lie honest) => [honest];
 
     public override IEnumerable<Lie> Receive(PartyId from, byte[] bytes)
@@ -114,6 +117,8 @@ internal sealed class VoteForAll : Behaviour
                 yield break;
         }
 
+        if (!cast.Add(vote))
+            yield break;
         for (int i = 0; i < Quorum.AgreementReplicas; i++)
         {
             if (PartyId.Agreement(i) == Self)

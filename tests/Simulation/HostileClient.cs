@@ -15,7 +15,7 @@ internal sealed class HostileClient(PartyId self, Quorum quorum, Request.Signer 
     public IEnumerable<Lie> Attack()
     {
         sequence++;
-        int kind = random.Next(6);
+        int kind = random.Next(7);
         Request one = Make(sequence, sign);
         Request other = Make(sequence, sign);
         Request forged = Make(sequence, (_, signature) => signature.Fill((byte)random.Next(256)));
@@ -29,6 +29,7 @@ internal sealed class HostileClient(PartyId self, Quorum quorum, Request.Signer 
                 2 => past[random.Next(past.Count)],
                 3 => i == 0 ? null : one,
                 4 => i == 1 ? one : null,
+                5 => i == 0 ? null : forged,
                 _ => Make(sequence += (ulong)random.Next(1000), sign),
             };
             if (sent is not null)

@@ -48,15 +48,17 @@ internal sealed class AgreementParty : Party
     private readonly long clockError;
     private Replica replica;
     private AgreementInbox inbox;
+    private readonly int window;
     private readonly bool always;
     private int synced;
     private int syncing;
     private ulong syncingRecords;
     private bool underWay;
 
-    public AgreementParty(PartyId id, Func<Replica> make, long clockErrorNanoseconds, bool always)
+    public AgreementParty(PartyId id, Func<Replica> make, int window, long clockErrorNanoseconds, bool always)
         : base(id)
     {
+        this.window = window;
         this.always = always;
         this.make = make;
         clockError = clockErrorNanoseconds;
@@ -76,6 +78,12 @@ internal sealed class AgreementParty : Party
     public override Output Output => replica.Output;
 
     public int LogRecords => disk.Count;
+
+    /// <summary>The highest number up to which its disk ever held the order.</summary>
+    public SequenceNumber HighestSynced { get; private set; }
+
+    /// <summary>No vote may be above it.</summary>
+    public SequenceNumber HighWaterMark => new(replica.LowWaterMark.Value + (ulong)window);
 
     public override void SetClock(long milliseconds) =>
         replica.SetClock(milliseconds, WallAtStart + (milliseconds * 1_000_000) + clockError);
@@ -97,7 +105,14 @@ internal sealed class AgreementParty : Party
         if (!Output.SyncBeforeSending && !(always && Output.LogBeforeSending))
             return;
         synced = disk.Count;
-        replica.OnLogSynced(Output.RecordCount);
+        TellSynced(Output.RecordCount);
+    }
+
+    private void TellSynced(ulong records)
+    {
+        replica.OnLogSynced(records);
+        if (replica.Synced > HighestSynced)
+            HighestSynced = replica.Synced;
     }
 
     /// <summary>Starts to sync what is appended; false when there is nothing to do, or a sync is under way.</summary>
@@ -116,7 +131,7 @@ internal sealed class AgreementParty : Party
     {
         underWay = false;
         synced = Math.Max(synced, syncing);
-        replica.OnLogSynced(syncingRecords);
+        TellSynced(syncingRecords);
     }
 
     /// <summary>The machine stops, and with it what was not synced, but perhaps a part of it.</summary>
@@ -151,7 +166,7 @@ internal sealed class AgreementParty : Party
 
         mayHaveLost = false;
         synced = disk.Count;
-        replica.OnLogSynced(replica.Output.RecordCount);
+        TellSynced(replica.Output.RecordCount);
         replica.Output.Clear();
     }
 

@@ -33,6 +33,62 @@ internal static class Scenario
         };
     }
 
+    /// <summary>Circumstances that bring out faults of one kind.</summary>
+    public static SimulationOptions Named(string name, ulong seed)
+    {
+        var random = new DeterministicRandom(seed ^ 0x7A3ED);
+        var calm = new SimulationOptions
+        {
+            Seed = seed,
+            Faults = 1 + (int)(seed % 2),
+            CheckpointInterval = 16,
+            OperationsPerClient = 80,
+            HealAtMilliseconds = 2500,
+            EndAtMilliseconds = 30_000,
+        };
+        SimulationOptions rough = calm with { Loss = 0.03, Duplication = 0.03, Delay = 0.05 };
+        return name switch
+        {
+            "random" => FromSeed(seed),
+            "lossy" => rough with { Loss = 0.08, Duplication = 0.2 },
+            "equivocation" => rough with
+            {
+                AgreementLiars = calm.Faults,
+                Lies = () => [new Equivocate(), new VoteForAll(), new ForgeViewChange()],
+                PartitionEveryMilliseconds = 300,
+            },
+            "forged view changes" => rough with
+            {
+                AgreementLiars = calm.Faults,
+                Lies = () => [new WantViews(), new ForgeViewChange()],
+                PartitionEveryMilliseconds = 300,
+                CrashEveryMilliseconds = 200,
+            },
+            "forged orders" => rough with { AgreementLiars = calm.Faults, Lies = () => [new ForgeOrders(), new ForgeSynced()], CrashEveryMilliseconds = 200 },
+            "nonsense" => calm with { AgreementLiars = calm.Faults, Lies = () => [new ProposeNonsense(), new VoteForAll()] },
+            "mute" => calm with { AgreementLiars = calm.Faults, Lies = () => [new Mute(null, 0)], CrashEveryMilliseconds = 150 },
+            "lying executors" => calm with
+            {
+                AllAwake = true,
+                CheckpointInterval = 64,
+                ExecutionLiars = calm.Faults,
+                Lies = () => [new WrongResults(), new WrongCheckpoints()],
+            },
+            "slow disks" => calm with { SyncMicroseconds = 20_000, Syncs = 0.3 },
+            "power loss" => rough with { PowerLoss = true, CrashEveryMilliseconds = 150, SyncMicroseconds = 5_000 },
+            "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
+            "full window" => calm with
+            {
+                CheckpointInterval = 8,
+                HostileClients = 2,
+                ExecutionStopsAt = 40 + random.Next(40),
+                RecoverAtMilliseconds = 1200,
+            },
+            "false alarms" => calm with { AgreementLiars = calm.Faults, Lies = () => [new CryWolf(), new Replay()], RecoverAtMilliseconds = 800 },
+            _ => throw new ArgumentException($"There is no scenario \"{name}\"."),
+        };
+    }
+
     /// <summary>Lies for one agreement replica: one or two of the library.</summary>
     public static Behaviour[] AgreementLies(DeterministicRandom random, Quorum quorum)
     {

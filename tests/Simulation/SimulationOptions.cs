@@ -61,6 +61,12 @@ internal sealed record SimulationOptions
     /// <summary>At this time all correct agreement replicas vote RECOVER; 0 for never.</summary>
     public int RecoverAtMilliseconds { get; init; }
 
+    /// <summary>At this time, in milliseconds, all execution replicas stop until faults end; 0 for never.</summary>
+    public int ExecutionStopsAt { get; init; }
+
+    /// <summary>No view may change: nothing but clients is at fault.</summary>
+    public bool ViewsStay { get; init; }
+
     /// <summary>Faults end at this time.</summary>
     public int HealAtMilliseconds { get; init; } = 4000;
 

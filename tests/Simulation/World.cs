@@ -24,6 +24,7 @@ internal sealed class World
     private readonly Quorum quorum;
     private readonly SortedDictionary<PartyId, Behaviour[]> liars = [];
     private readonly List<HostileClient> hostile = [];
+    private readonly HashSet<Digest> syncs = [];
     private uint cutOff;
     private long time;
     private long scheduled;
@@ -62,6 +63,8 @@ internal sealed class World
             ScheduleSync(replica);
         if (options.PartitionEveryMilliseconds > 0)
             SchedulePartition();
+        if (options.ExecutionStopsAt > 0)
+            Schedule(options.ExecutionStopsAt * 1000L, StopExecution);
         if (options.SiteLosesPowerAt > 0)
             Schedule(options.SiteLosesPowerAt * 1000L, LoseAllPower);
         if (options.RecoverAtMilliseconds > 0)
@@ -71,6 +74,10 @@ internal sealed class World
     }
 
     public Checkers Checkers => checkers;
+
+    /// <summary>The highest view that a correct replica is in, or moves to.</summary>
+    public ulong HighestView =>
+        parties.Values.OfType<AgreementParty>().Where(replica => !liars.ContainsKey(replica.Id)).Max(replica => replica.Replica.View.Value);
 
     public long Milliseconds => time / 1000;
 
@@ -119,6 +126,8 @@ internal sealed class World
             return $"only {current} correct execution replicas are at {executed}";
         foreach (AgreementParty replica in correct.OfType<AgreementParty>())
         {
+            if (options.ViewsStay && replica.Replica.View.Value > 0)
+                throw new SimulationFailure($"{replica.Id} left view 0 though only clients misbehave\n{Describe()}");
             if (!replica.Replica.InView)
                 return $"{replica.Id} was left in view {replica.Replica.View}, which never began";
             if (replica.Replica.Delivered != executed)
@@ -174,7 +183,8 @@ internal sealed class World
         }
     }
 
-    private string Describe() => string.Join(
+    /// <summary>Where every party stands.</summary>
+    public string Describe() => string.Join(
         "\n", parties.Values.Select(party => $"  {party.Id} {party}{(liars.TryGetValue(party.Id, out Behaviour[]? lies) ? " LIES: " + string.Join<Behaviour>(", ", lies) : "")}"));
 
     private AgreementParty MakeAgreement(int index, uint active)
@@ -184,6 +194,7 @@ internal sealed class World
             PartyId.Agreement(index),
             () => new Replica(
                 index, quorum, settings, active, options.Clients + options.HostileClients, keys, keys.SignerOf(PartyId.Agreement(index))),
+            settings.Window,
             (random.Next(2 * options.ClockErrorMilliseconds) - options.ClockErrorMilliseconds) * 1_000_000L,
             options.Always);
     }
@@ -276,7 +287,7 @@ internal sealed class World
     private void Transmit(PartyId from, PartyId to, byte[] bytes)
     {
         // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
-        bool spared = options.AllAwake && to.Role == PartyRole.Execution;
+        bool spared = options.AllAwake && (to.Role == PartyRole.Execution || from.Role == PartyRole.Execution);
         bool faulty = Milliseconds < options.HealAtMilliseconds;
         if (faulty && ((!spared && random.Chance(options.Loss)) || IsCut(from, to)))
             return;
@@ -361,6 +372,26 @@ internal sealed class World
         }
     }
 
+    // With nobody to execute the window fills; a configuration must still find a number in it.
+    private void StopExecution()
+    {
+        foreach (ExecutionParty party in parties.Values.OfType<ExecutionParty>().Where(party => party.IsUp))
+        {
+            options.Trace?.WriteLine($"{time,10} {party.Id} stops");
+            party.Crash();
+            Schedule((options.HealAtMilliseconds * 1000L) - time, () => Restart(party));
+        }
+
+        Schedule((options.HealAtMilliseconds * 1000L) - time - 1000, () =>
+        {
+            foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
+            {
+                if (options.RecoverAtMilliseconds > 0 && replica.Replica.Epoch.Value == 0)
+                    throw new SimulationFailure($"{replica.Id} found no number for a new epoch\n{Describe()}");
+            }
+        });
+    }
+
     private void VoteToRecover()
     {
         foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
@@ -380,10 +411,41 @@ internal sealed class World
                 break;
             case MessageKind.Checkpoint when from.Role == PartyRole.Execution && Checkpoint.TryRead(ref reader, out Checkpoint checkpoint):
                 checkers.Rooted(from, checkpoint);
+                CheckDurable(from, checkpoint.Number);
+                break;
+            case MessageKind.Request when Request.TryParse(bytes) is { } request && request.Flags.HasFlag(RequestFlags.Sync):
+                syncs.Add(request.Digest);
+                break;
+            case MessageKind.Reply when Reply.TryRead(ref reader, out Reply reply) && syncs.Contains(reply.RequestDigest):
+                CheckDurable(from, reply.Number);
+                break;
+            case MessageKind.Prepare or MessageKind.Commit when Vote.TryRead(ref reader, out Vote vote):
+                CheckVote((AgreementParty)parties[from], vote);
+                break;
+            case MessageKind.StableCertificate when StableCertificate.TryRead(ref reader, out StableCertificate certificate):
+                if (certificate.Checkpoints.Select(signed => signed.Sender).Distinct().Count() < quorum.Weak)
+                    throw new SimulationFailure($"{from} cuts its log at {certificate.State.Number} with too few signatures");
                 break;
             default:
                 break;
         }
+    }
+
+    // What execution replicas let out as durable is on the disks of 2f + 1, liars counted as holding everything.
+    private void CheckDurable(PartyId from, SequenceNumber number)
+    {
+        int holders = parties.Values.OfType<AgreementParty>()
+            .Count(replica => liars.ContainsKey(replica.Id) || replica.HighestSynced >= number);
+        if (holders < quorum.Strong)
+            throw new SimulationFailure($"{from} calls {number} durable, but only {holders} disks have it");
+    }
+
+    private static void CheckVote(AgreementParty voter, in Vote vote)
+    {
+        if (voter.Replica.IsAmnesic)
+            throw new SimulationFailure($"{voter.Id} votes at {vote.Number}, though it may have lost votes");
+        if (vote.Number > voter.HighWaterMark)
+            throw new SimulationFailure($"{voter.Id} votes at {vote.Number}, above its high water mark");
     }
 
     private void ScheduleCrash() => Schedule((1 + random.Next(2 * options.CrashEveryMilliseconds)) * 1000L, () =>

@@ -12,7 +12,7 @@ namespace ZZFs.Client;
 /// sends them to all agreement and active execution replicas, collects replies, and sends again what is not answered. A
 /// pure state machine; what to send is gathered in <see cref="Output"/>, and answers go to the callback.
 /// </summary>
-public sealed class ClientSession
+public sealed partial class ClientSession
 {
     /// <summary>First time to wait for a reply before sending again, in milliseconds; doubles up to <see cref="MaximumPatience"/>.</summary>
     private const long FirstPatience = 400;
@@ -30,8 +30,6 @@ public sealed class ClientSession
     private readonly Action<PendingRequest, OperationResult> completed;
     private readonly ClusterView cluster;
     private readonly Queue<PendingRequest> waiting = new();
-    private readonly PendingRequest?[] slots;
-    private readonly ulong[] sequences;
     private readonly uint allAgreement;
 
     private PendingRequest? opening;
@@ -47,13 +45,15 @@ public sealed class ClientSession
     /// <param name="sign">Signs as this client.</param>
     /// <param name="nextNonce">Gives a fresh random number for each session.</param>
     /// <param name="completed">Called once for each submitted operation, with its certified result.</param>
+    /// <param name="semantics">What is known of operations; of <see cref="OpaqueOperations"/> unless told.</param>
     public ClientSession(
         PartyId self,
         Quorum quorum,
         int slotCount,
         Request.Signer sign,
         Func<UInt128> nextNonce,
-        Action<PendingRequest, OperationResult> completed)
+        Action<PendingRequest, OperationResult> completed,
+        IOperationSemantics? semantics = null)
     {
         this.self = self;
         this.quorum = quorum;
@@ -61,6 +61,8 @@ public sealed class ClientSession
         this.sign = sign;
         this.nextNonce = nextNonce;
         this.completed = completed;
+        this.semantics = semantics ?? new OpaqueOperations();
+        unsynced = new UnsyncedOperations(quorum);
         cluster = new ClusterView(quorum);
         slots = new PendingRequest?[slotCount];
         sequences = new ulong[slotCount];
@@ -121,6 +123,7 @@ public sealed class ClientSession
     {
         if (!cluster.Add((int)message.Sender.Index, message.Value))
             return;
+        CheckIncarnation();
         if (!IsOpen && opening is null && closing is null)
             Open();
     }
@@ -129,10 +132,13 @@ public sealed class ClientSession
     public void OnReply(in Verified<Reply> message)
     {
         Reply reply = message.Value;
+        if (cluster.Current is not { } state)
+            return;
+        unsynced.Vouch((int)message.Sender.Index, reply.Incarnation, reply.Synced, state.Active);
         if (FindPending(reply) is not { Request: { } request } pending
             || reply.SlotSequence != request.SlotSequence
             || reply.RequestDigest != request.Digest
-            || cluster.Current is not { } state)
+            || reply.Incarnation.CompareTo(openedIn) < 0)
         {
             return;
         }
@@ -179,7 +185,13 @@ public sealed class ClientSession
 
     private void Open()
     {
-        UInt128 nonce = nextNonce();
+        nonce = nextNonce();
+        SendOpen();
+    }
+
+    private void SendOpen()
+    {
+        openedFor = cluster.Current!.Value.Incarnation;
         opening = new PendingRequest(
             Encode(new SessionOperation(SessionOperationKind.Open, nonce, (ushort)slotCount)), RequestFlags.None, null);
         Start(opening, SessionId.None, 0, 1);
@@ -187,7 +199,7 @@ public sealed class ClientSession
 
     private void FillSlots()
     {
-        if (!IsOpen)
+        if (!IsOpen || waiting.Count == 0 || phase != RecoveryPhase.None || MustDrain())
             return;
         for (int slot = 0; slot < slots.Length && waiting.Count > 0; slot++)
         {
@@ -204,7 +216,7 @@ public sealed class ClientSession
         ClusterState state = cluster.Current!.Value;
         lastUsed = now;
         pending.Request = Request.Create(
-            self, pending.Flags, inSession, slot, sequence, state.Incarnation, pending.Operation.Span, sign);
+            self, pending.Flags, inSession, slot, sequence, openedFor, semantics.ToCluster(pending.Operation).Span, sign);
         pending.Collector = new ReplyCollector(quorum);
         pending.Patience = FirstPatience;
         pending.ResendAt = now + FirstPatience;
@@ -245,7 +257,12 @@ public sealed class ClientSession
         Invariant.That(OperationCodec.TryDecodeResult(bytes, out OperationResult result));
         if (pending == opening)
         {
-            Opened(result);
+            opening = null;
+            Invariant.That(result is { Error: Errno.None, Number: not null });
+            if (phase == RecoveryPhase.None)
+                Opened(result, reply.Incarnation);
+            else
+                OpenedAgain(result, reply.Incarnation);
             return;
         }
 
@@ -256,17 +273,33 @@ public sealed class ClientSession
         }
 
         slots[reply.Slot] = null;
+        if (pending.Repeats is { } again)
+        {
+            Repeated(again, pending.Request!, reply, result);
+            GoOn();
+            return;
+        }
+
+        if (pending == draining)
+        {
+            draining = null;
+            FillSlots();
+            return;
+        }
+
         Unfinished--;
+        result = SettleError(pending, semantics.ToClient(result));
+        KeepIfUnsynced(pending.Operation, pending.Request!, reply, result);
         if (pending == closing)
             session = SessionId.None;
+        GoOn();
         FillSlots();
         completed(pending, result);
     }
 
-    private void Opened(OperationResult result)
+    private void Opened(OperationResult result, Incarnation logIncarnation)
     {
-        opening = null;
-        Invariant.That(result is { Error: Errno.None, Number: not null });
+        openedIn = logIncarnation;
         session = new SessionId(result.Number!.Value);
         Array.Clear(sequences);
         FillSlots();
@@ -276,18 +309,29 @@ public sealed class ClientSession
     private void SessionEnded()
     {
         session = SessionId.None;
-        var lost = new List<PendingRequest>();
+        var inFlight = new List<PendingRequest>();
         for (int i = 0; i < slots.Length; i++)
         {
-            if (slots[i] is { } pending)
-                lost.Add(pending);
+            if (slots[i] is { Repeats: not null })
+                OweError();
+            else if (slots[i] is { } pending && pending != draining)
+                inFlight.Add(pending);
             slots[i] = null;
         }
+
+        // What a new incarnation lost and the session's end keeps from being repeated is lost for good.
+        for (int i = 0; i < lost.Count; i++)
+            OweError();
+        lost.Clear();
+        draining = null;
+        phase = RecoveryPhase.None;
+        inFlight.AddRange(interrupted);
+        interrupted.Clear();
 
         // A session that was to be closed and is no more is closed: it was, but the reply was lost.
         if (closing is null)
             Open();
-        foreach (PendingRequest pending in lost)
+        foreach (PendingRequest pending in inFlight)
         {
             Unfinished--;
             completed(pending, pending == closing ? OperationResult.Success : OperationResult.Failed(Errno.EIO));

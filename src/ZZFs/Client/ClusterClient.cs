@@ -43,7 +43,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         this.patience = patience;
         quorum = new Quorum(cluster.F);
         turns = new TurnScheduler(loop, TickInterval, EndTurn, Tick);
-        session = new ClientSession(self, quorum, Slots, identity.Sign, NextNonce, Completed);
+        session = new ClientSession(self, quorum, Slots, identity.Sign, NextNonce, Completed, new FileOperationSemantics());
         inbox = new ClientInbox(session);
         endpoint = new Endpoint(
             loop, self, identity, cluster.PublicKeys(), cluster.Volume.ToBytes(), this, null, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)))
