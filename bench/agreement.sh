@@ -60,7 +60,7 @@ for round in $(seq "$rounds"); do
     file=$program
     [ "$name" = this ] || file=$against
     [ -n "$file" ] || continue
-    "$program" round-trip >>"$raw/round-trip.txt"
+    "$program" units >>"$raw/units.txt"
     "$file" --seconds "$seconds" >"$raw/$name-$round.txt"
     echo "round $round $name: one client $(awk '$1 == 1 && $2 == 0 { print $5 }' "$raw/$name-$round.txt") ms, fifty $(awk '$1 == 50 && $2 == 0 { print $4 }' "$raw/$name-$round.txt") op/s"
   done
@@ -102,7 +102,8 @@ if command -v perf >/dev/null; then
   done
 fi
 
-trip=$(median <"$raw/round-trip.txt")
+# unit COLUMN: a line has microseconds of a round trip, of signing and of verifying.
+unit() { awk -v k="$1" '{ print $k }' "$raw/units.txt" | median; }
 {
   echo
   echo "## $started, agreement cluster, commit $commit"
@@ -113,10 +114,11 @@ trip=$(median <"$raw/round-trip.txt")
   table this
   echo
   # What follows one another in a sequential operation: REQUEST, PRE-PREPARE, PREPARE, COMMIT, ORDER, reply.
-  awk -v trip="$trip" -v one="$(column this 1 0 5 | median)" -v cpu="$(column this 50 0 7 | median)" -v rate="$(column this 50 0 4 | median)" -v cores="$(nproc)" 'BEGIN {
-    floor = 6 * trip / 2 + 109
-    printf "Loopback round trip of the same minutes: %.0f µs. Floor of one operation: six messages one after the other, %.0f µs, and to sign and to verify once, 109 µs, make %.2f ms; the median is %.1f times that.\n", trip, 3 * trip, floor / 1000, 1000 * one / floor
-    printf "Throughput: %d cores have %.0f µs for each operation at 15000 op/s; it costs %.0f, so %.0f op/s is the most that they can do with it, and %.0f were measured. The two signature operations alone allow %.0f op/s.\n", cores, cores * 1e6 / 15000, cpu, cores * 1e6 / cpu, rate, cores * 1e6 / 109
+  awk -v trip="$(unit 1)" -v sign="$(unit 2)" -v verify="$(unit 3)" -v one="$(column this 1 0 5 | median)" -v cpu="$(column this 50 0 7 | median)" -v rate="$(column this 50 0 4 | median)" -v cores="$(nproc)" 'BEGIN {
+    signatures = sign + verify
+    floor = 3 * trip + signatures
+    printf "Loopback round trip of the same minutes: %.0f µs. Floor of one operation: six messages one after the other, %.0f µs, to sign %.0f and to verify %.0f, make %.2f ms; the median is %.1f times that.\n", trip, 3 * trip, sign, verify, floor / 1000, 1000 * one / floor
+    printf "Throughput: %d cores have %.0f µs for each operation at 15000 op/s; it costs %.0f, so %.0f op/s is the most that they can do with it, and %.0f were measured. The two signature operations alone allow %.0f op/s.\n", cores, cores * 1e6 / 15000, cpu, cores * 1e6 / cpu, rate, cores * 1e6 / signatures
   }'
   [ -z "$shares" ] || { echo; echo "CPU time over all processes, start-up included:"; echo; printf '%s' "$shares"; }
 } >"$raw/summary.md"

@@ -13,7 +13,7 @@ namespace AgreementBench;
 internal static class Program
 {
     private const string Usage =
-        "Usage: AgreementBench [--seconds N] [--clients N,…] [--bytes N,…]\n       AgreementBench round-trip";
+        "Usage: AgreementBench [--seconds N] [--clients N,…] [--bytes N,…]\n       AgreementBench units";
 
     private const int UsageExitCode = 2;
 
@@ -21,9 +21,9 @@ internal static class Program
     {
         if (arguments is ["node", var directory, var name] && PartyId.TryParse(name, out PartyId id))
             return RunNode(new ClusterLayout(directory), id);
-        if (arguments is ["round-trip"])
+        if (arguments is ["units"])
         {
-            Console.WriteLine(RoundTrip.MedianMicroseconds().ToString("F1", CultureInfo.InvariantCulture));
+            Units.Print();
             return 0;
         }
 

@@ -17,7 +17,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
 {
     private const int Slots = 64;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly Quorum quorum;
     private readonly IEventLoop loop;
@@ -26,10 +26,9 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     private readonly Endpoint endpoint;
     private readonly TimeSpan? patience;
     private readonly MessageWriter writer = new(4096);
-    private readonly Action endTurn;
+    private readonly TurnScheduler turns;
     private readonly TaskCompletionSource opened = new();
     private IDisposable? timer;
-    private bool turnEnds;
     private readonly IReadOnlyList<ExecutionEntry> execution;
     private uint refusals;
     private uint dialled;
@@ -45,7 +44,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         this.loop = loop;
         this.patience = patience;
         quorum = new Quorum(cluster.F);
-        endTurn = EndTurn;
+        turns = new TurnScheduler(loop, TickInterval, EndTurn, Tick);
         session = new ClientSession(self, quorum, Slots, identity.Sign, NextNonce, Completed, new FileOperationSemantics());
         inbox = new ClientInbox(session);
         endpoint = new Endpoint(
@@ -62,7 +61,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
                 Dial(peer);
         }
 
-        timer = loop.Schedule(Tick, OnTick);
+        timer = loop.Schedule(TickInterval, OnTick);
     }
 
     /// <summary>
@@ -85,7 +84,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
             completion.Timer = loop.Schedule(limit, () => completion.Abandon(Errno.EIO));
         session.SetClock(loop.NowMilliseconds);
         session.Submit(new PendingRequest(writer.ToArray(), IsSync(operation) ? RequestFlags.Sync : RequestFlags.None, completion));
-        ScheduleEndOfTurn();
+        turns.Stepped();
         return new ValueTask<OperationResult>(completion.Task);
     }
 
@@ -96,7 +95,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         using IDisposable limit = loop.Schedule(bound, () => completion.Abandon(Errno.EIO));
         session.SetClock(loop.NowMilliseconds);
         session.Close(completion);
-        ScheduleEndOfTurn();
+        turns.Stepped();
         await completion.Task;
     }
 
@@ -107,7 +106,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         inbox.Deliver(from, message);
         if ((session.ActiveExecution & ~dialled) != 0)
             DialActive();
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -115,7 +114,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     {
         session.SetClock(loop.NowMilliseconds);
         session.OnConnected(party);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -177,30 +176,27 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         }
     }
 
-    private void ScheduleEndOfTurn()
+    // No tick is wanted early: what a client waits for comes over links, and lost messages have time.
+    private bool EndTurn()
     {
-        if (turnEnds)
-            return;
-        turnEnds = true;
-        loop.AtEndOfTurn(endTurn);
-    }
-
-    private void EndTurn()
-    {
-        turnEnds = false;
         foreach (Outgoing message in session.Output.Messages)
             endpoint.Send(message.To, session.Output.MessageBytes(message));
         session.Output.Clear();
         if (session.IsOpen)
             opened.TrySetResult();
+        return false;
     }
 
     private void OnTick()
     {
-        timer = loop.Schedule(Tick, OnTick);
+        timer = loop.Schedule(TickInterval, OnTick);
+        turns.Tick();
+    }
+
+    private void Tick()
+    {
         session.SetClock(loop.NowMilliseconds);
         session.Tick();
-        ScheduleEndOfTurn();
     }
 
     // The task is completed on the loop, and what awaits it goes on at once, within the same turn.
