@@ -12,7 +12,9 @@ internal static class MutantCompiler
     private static readonly string[] Sources =
     [
         "src/Agreement/Messages", "src/Agreement/Protocol", "src/Agreement/Crypto/Verified.cs",
-        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation",
+        "src/ZZFs/Abstraction/Attributes.cs", "src/ZZFs/Abstraction/Errno.cs",
+        "src/ZZFs/Abstraction/IFileService.cs", "src/ZZFs/Abstraction/ObjectId.cs", "src/ZZFs/Abstraction/Specification.cs",
+        "src/ZZFs/Abstraction/VolumeLimits.cs", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation",
     ];
 
     private static readonly string Root = FindRoot();
@@ -88,7 +90,7 @@ internal static class MutantCompiler
     {
         var trees = new Dictionary<string, SyntaxTree>(StringComparer.Ordinal)
         {
-            ["usings"] = Parse("usings", "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq;"),
+            ["usings"] = Parse("usings", "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;"),
         };
         foreach (string source in Sources)
         {
@@ -105,8 +107,7 @@ internal static class MutantCompiler
     }
 
     private static bool IsShell(string name) =>
-        name is "ExecutionNode" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal)
-        || name.StartsWith("ConformanceWrapper", StringComparison.Ordinal);
+        name is "ExecutionNode" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal);
 
     private static SyntaxTree Parse(string name, string text) =>
         CSharpSyntaxTree.ParseText(SourceText.From(text), Parsing, name);
