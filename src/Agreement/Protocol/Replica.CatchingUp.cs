@@ -317,7 +317,7 @@ public sealed partial class Replica
 
     private void ResendVotes(LogSlot slot, uint mask)
     {
-        if (!InView || !slot.Accepted || slot.ProposalView != View)
+        if (!InView || IsAmnesic || !slot.Accepted || slot.ProposalView != View)
             return;
         var vote = new Vote(slot.ProposalView, slot.Number, Ballot(slot.Batch!));
         if (IsPrimary)
