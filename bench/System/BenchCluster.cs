@@ -83,7 +83,7 @@ internal sealed class BenchCluster : IDisposable
     private void Start(PartyId id)
     {
         string self = Environment.ProcessPath!;
-        string[] host = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [typeof(BenchCluster).Assembly.Location] : [];
+        string[] host = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "AgreementBench.dll")] : [];
         nodes.Add((id, Process.Start(self, [.. host, "node", layout.Directory, id.ToString()])));
     }
 

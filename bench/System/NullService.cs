@@ -8,7 +8,10 @@ namespace AgreementBench;
 /// <remarks>Operation: code (1), reply bytes (4), padding.</remarks>
 internal sealed class NullService : IFileService
 {
-    private static readonly byte[] Zeros = new byte[1 << 16];
+    /// <summary>Longest reply, in bytes.</summary>
+    public const int MaximumBytes = 1 << 16;
+
+    private static readonly byte[] Zeros = new byte[MaximumBytes];
 
     public SequenceNumber LastCheckpoint { get; private set; }
 

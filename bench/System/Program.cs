@@ -1,10 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using Agreement.Configuration;
 using Agreement.Messages;
 using Agreement.Node;
-using ZZFs.Abstraction.Operations;
-using ZZFs.Client;
 using ZZFs.Execution;
 
 namespace AgreementBench;
@@ -15,24 +12,75 @@ namespace AgreementBench;
 /// </summary>
 internal static class Program
 {
+    private const string Usage =
+        "Usage: AgreementBench [--seconds N] [--clients N,…] [--bytes N,…]\n       AgreementBench units";
+
+    private const int UsageExitCode = 2;
+
     private static int Main(string[] arguments)
     {
         if (arguments is ["node", var directory, var name] && PartyId.TryParse(name, out PartyId id))
             return RunNode(new ClusterLayout(directory), id);
-        int seconds = arguments is ["--seconds", var text] ? int.Parse(text, CultureInfo.InvariantCulture) : 5;
+        if (arguments is ["units"])
+        {
+            Units.Print();
+            return 0;
+        }
+
+        int[] seconds = [5];
+        int[] clients = [1, 50];
+        int[] bytes = [0, 1024, 4096];
+        for (int i = 0; i < arguments.Length; i += 2)
+        {
+            int[] numbers = i + 1 < arguments.Length ? ParseNumbers(arguments[i + 1]) : [];
+            switch (arguments[i])
+            {
+                case "--seconds" when numbers is [> 0]:
+                    seconds = numbers;
+                    break;
+                case "--clients" when numbers.Length > 0 && numbers.Min() > 0:
+                    clients = numbers;
+                    break;
+                case "--bytes" when numbers.Length > 0 && numbers.Min() >= 0 && numbers.Max() <= NullService.MaximumBytes:
+                    bytes = numbers;
+                    break;
+                default:
+                    Console.Error.WriteLine(Usage);
+                    return UsageExitCode;
+            }
+        }
+
+        Measure(TimeSpan.FromSeconds(seconds[0]), clients, bytes);
+        return 0;
+    }
+
+    private static int[] ParseNumbers(string text)
+    {
+        string[] words = text.Split(',');
+        int[] numbers = new int[words.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            if (!int.TryParse(words[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]))
+                return [];
+        }
+
+        return numbers;
+    }
+
+    private static void Measure(TimeSpan duration, int[] clientCounts, int[] sizes)
+    {
         string folder = Directory.CreateTempSubdirectory("zzfs-bench-").FullName;
         try
         {
-            using var cluster = new BenchCluster(Path.Combine(folder, "cluster"), clients: 50);
+            using var cluster = new BenchCluster(Path.Combine(folder, "cluster"), clientCounts.Max());
             Console.WriteLine("clients request reply    ops/s  median-ms  p99-ms  cpu-us/op");
-            foreach (int clients in (int[])[1, 50])
+            foreach (int clients in clientCounts)
             {
-                foreach ((int request, int reply) in ((int, int)[])[(0, 0), (1024, 1024), (4096, 4096)])
-                    cluster.Measure(clients, request, reply, TimeSpan.FromSeconds(seconds));
+                foreach (int bytes in sizes)
+                    cluster.Measure(clients, bytes, bytes, duration);
             }
 
             cluster.PrintUsage();
-            return 0;
         }
         finally
         {

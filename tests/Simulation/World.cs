@@ -75,6 +75,10 @@ internal sealed class World
 
     public Checkers Checkers => checkers;
 
+    /// <summary>The highest view that a correct replica is in, or moves to.</summary>
+    public ulong HighestView =>
+        parties.Values.OfType<AgreementParty>().Where(replica => !liars.ContainsKey(replica.Id)).Max(replica => replica.Replica.View.Value);
+
     public long Milliseconds => time / 1000;
 
     /// <summary>Runs until every client is done.</summary>
@@ -179,7 +183,8 @@ internal sealed class World
         }
     }
 
-    private string Describe() => string.Join(
+    /// <summary>Where every party stands.</summary>
+    public string Describe() => string.Join(
         "\n", parties.Values.Select(party => $"  {party.Id} {party}{(liars.TryGetValue(party.Id, out Behaviour[]? lies) ? " LIES: " + string.Join<Behaviour>(", ", lies) : "")}"));
 
     private AgreementParty MakeAgreement(int index, uint active)
@@ -282,7 +287,7 @@ internal sealed class World
     private void Transmit(PartyId from, PartyId to, byte[] bytes)
     {
         // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
-        bool spared = options.AllAwake && to.Role == PartyRole.Execution;
+        bool spared = options.AllAwake && (to.Role == PartyRole.Execution || from.Role == PartyRole.Execution);
         bool faulty = Milliseconds < options.HealAtMilliseconds;
         if (faulty && ((!spared && random.Chance(options.Loss)) || IsCut(from, to)))
             return;

@@ -112,10 +112,11 @@ public readonly record struct Order(Incarnation Incarnation, Epoch Epoch, Sequen
 /// <param name="InView">False while the sender waits for the NEW-VIEW that begins it.</param>
 /// <param name="LowWaterMark">Its last stable checkpoint.</param>
 /// <param name="Delivered">Last number that it delivered.</param>
+/// <param name="Synced">Last number that it says it has on disk.</param>
 /// <param name="Ceiling">Of an amnesic replica: it votes again when a checkpoint at or above this is stable. Else 0.</param>
-/// <remarks>Layout: kind (1), view (8), in view (1), low water mark (8), delivered (8), ceiling (8).</remarks>
+/// <remarks>Layout: kind (1), view (8), in view (1), low water mark (8), delivered (8), synced (8), ceiling (8).</remarks>
 public readonly record struct Progress(
-    View View, bool InView, SequenceNumber LowWaterMark, SequenceNumber Delivered, SequenceNumber Ceiling = default)
+    View View, bool InView, SequenceNumber LowWaterMark, SequenceNumber Delivered, SequenceNumber Synced = default, SequenceNumber Ceiling = default)
 {
     /// <summary>Appends the message.</summary>
     public void Write(MessageWriter writer)
@@ -125,6 +126,7 @@ public readonly record struct Progress(
         writer.WriteBool(InView);
         writer.WriteUInt64(LowWaterMark.Value);
         writer.WriteUInt64(Delivered.Value);
+        writer.WriteUInt64(Synced.Value);
         writer.WriteUInt64(Ceiling.Value);
     }
 
@@ -134,6 +136,7 @@ public readonly record struct Progress(
         message = new Progress(
             new View(reader.ReadUInt64()),
             reader.ReadBool(),
+            new SequenceNumber(reader.ReadUInt64()),
             new SequenceNumber(reader.ReadUInt64()),
             new SequenceNumber(reader.ReadUInt64()),
             new SequenceNumber(reader.ReadUInt64()));

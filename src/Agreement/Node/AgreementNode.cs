@@ -27,12 +27,9 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly WriteAheadLog log;
     private readonly BootMark bootMark;
     private readonly LogSyncer syncer;
-    private readonly Action endTurn;
-    private readonly Action fastTick;
+    private readonly TurnScheduler turns;
     private readonly Action periodicSync;
     private IDisposable? slowTimer;
-    private bool turnEnds;
-    private bool fastTimerSet;
     private bool syncTimerSet;
     private volatile NodeStatus status;
 
@@ -48,8 +45,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         this.cluster = cluster;
         this.self = self;
         this.loop = loop;
-        endTurn = EndTurn;
-        fastTick = OnFastTick;
+        turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
         periodicSync = OnPeriodicSync;
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ReplicaOptions { CheckpointInterval = (int)cluster.CheckpointInterval };
@@ -95,7 +91,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SetClock();
         inbox.Deliver(from, message);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -103,7 +99,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SetClock();
         replica.OnConnected(party);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -124,24 +120,11 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     private void SetClock() =>
         replica.SetClock(loop.NowMilliseconds, (DateTimeOffset.UtcNow.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * TimeSpan.NanosecondsPerTick);
 
-    private void ScheduleEndOfTurn()
+    private bool EndTurn()
     {
-        if (turnEnds)
-            return;
-        turnEnds = true;
-        loop.AtEndOfTurn(endTurn);
-    }
-
-    private void EndTurn()
-    {
-        turnEnds = false;
         replica.EndTurn();
         CarryOut();
-        if (replica.HasWork && !fastTimerSet)
-        {
-            fastTimerSet = true;
-            loop.Schedule(FastTick, fastTick);
-        }
+        return replica.HasWork;
     }
 
     private void CarryOut()
@@ -185,19 +168,13 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SetClock();
         replica.OnLogSynced(records);
-        ScheduleEndOfTurn();
-    }
-
-    private void OnFastTick()
-    {
-        fastTimerSet = false;
-        Tick();
+        turns.Stepped();
     }
 
     private void OnSlowTick()
     {
         slowTimer = loop.Schedule(SlowTick, OnSlowTick);
-        Tick();
+        turns.Tick();
         status = Describe();
     }
 
@@ -205,7 +182,6 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SetClock();
         replica.Tick();
-        ScheduleEndOfTurn();
     }
 
     private NodeStatus Describe()

@@ -9,10 +9,18 @@ namespace Agreement.Protocol;
 /// <param name="Stable">The highest stable checkpoint proven in V; null before the first.</param>
 /// <param name="First">The number after it.</param>
 /// <param name="Digests">The chosen batch of each number from <paramref name="First"/> on; ends with one that may be committed.</param>
+/// <param name="Unvouched">
+/// Numbers whose batch is not known to have been checked by a correct replica: its requests need valid signatures.
+/// </param>
 /// <param name="Incarnation">The log incarnation of the new view.</param>
 /// <param name="Opens">The new view opens that incarnation: V contains a VIEW-CHANGE of an amnesic replica.</param>
 internal sealed record NewViewChoice(
-    StableCertificate? Stable, SequenceNumber First, IReadOnlyList<Digest> Digests, Incarnation Incarnation, bool Opens)
+    StableCertificate? Stable,
+    SequenceNumber First,
+    IReadOnlyList<Digest> Digests,
+    IReadOnlyList<SequenceNumber> Unvouched,
+    Incarnation Incarnation,
+    bool Opens)
 {
     /// <summary>Last number that the new view proposes again.</summary>
     public SequenceNumber Last => new(First.Value + (ulong)Digests.Count - 1);
@@ -44,6 +52,7 @@ internal sealed record NewViewChoice(
         }
 
         var digests = new List<Digest>();
+        var unvouched = new List<SequenceNumber>();
         int kept = 0;
         var entries = new ViewChangeEntry?[changes.Count];
         int[] places = new int[changes.Count];
@@ -60,6 +69,12 @@ internal sealed record NewViewChoice(
             {
                 digests.Add(Batch.Null.Digest);
             }
+            else if (opens && FindOnlyPrepared(entries, quorum) is { } only)
+            {
+                digests.Add(only);
+                unvouched.Add(number);
+                kept = digests.Count;
+            }
             else
             {
                 return null;
@@ -68,7 +83,7 @@ internal sealed record NewViewChoice(
 
         // At the end nothing can have been committed, not even null: these numbers are free for new proposals.
         digests.RemoveRange(kept, digests.Count - kept);
-        return new NewViewChoice(stable, low.Next, digests, opens ? new Incarnation(view.Value) : incarnation, opens);
+        return new NewViewChoice(stable, low.Next, digests, unvouched, opens ? new Incarnation(view.Value) : incarnation, opens);
     }
 
     private static ViewChangeEntry? FindEntry(IReadOnlyList<ViewChangeEntry> entries, SequenceNumber number, ref int place)
@@ -91,6 +106,23 @@ internal sealed record NewViewChoice(
         }
 
         return null;
+    }
+
+    // After a loss of power too few may remember that a batch was pre-prepared. If only one batch was prepared by anybody
+    // here, it is taken: an fsync may have been acknowledged for it. Two would need another message to tell them apart.
+    private static Digest? FindOnlyPrepared(ViewChangeEntry?[] entries, Quorum quorum)
+    {
+        ViewedDigest? only = null;
+        foreach (ViewChangeEntry? entry in entries)
+        {
+            if (entry?.Prepared is not { } prepared)
+                continue;
+            if (only is { } known && known.Batch != prepared.Batch)
+                return null;
+            only = prepared;
+        }
+
+        return only is { } candidate && CanHaveCommittedNothingElse(entries, candidate, quorum) ? candidate.Batch : null;
     }
 
     // Condition B: 2f + 1 prepared nothing here, so nothing was committed.

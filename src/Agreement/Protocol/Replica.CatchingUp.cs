@@ -104,14 +104,15 @@ public sealed partial class Replica
         GrantFill((int)message.Sender.Index, peer.Ceiling);
         if (peer.LowWaterMark < LowWaterMark && Stable is not null)
             SendStable(message.Sender);
-        var known = new SequenceNumber(Math.Max(peer.Delivered.Value, LowWaterMark.Value));
+        // From where its disk is, not only its order: what it delivered counts as durable only when prepared in this view.
+        var known = new SequenceNumber(Math.Max(Math.Min(peer.Delivered.Value, peer.Synced.Value), LowWaterMark.Value));
         for (int i = 0; i < ResendNumbers && known < highestActive; i++)
         {
             known = known.Next;
             if (!log.Holds(known))
                 return;
             LogSlot slot = log[known];
-            if (slot.Delivered)
+            if (slot.Delivered && known > peer.Delivered)
                 SendOrder(slot, MessageKind.Committed, new Recipients(mask, 0, null));
 
             // The votes too: fewer than f + 1 may have delivered this number, whose statements alone prove nothing.
@@ -241,7 +242,7 @@ public sealed partial class Replica
     private bool IsVouchedFor(LogSlot slot) =>
         slot.Learned
         || slot.Vouched
-        || slot.Prepares.Count(slot.ProposalView, slot.Batch!.Digest, except: (1u << Primary) | (1u << id)) + 1 >= quorum.Weak;
+        || slot.Prepares.Count(slot.ProposalView, Ballot(slot.Batch!), except: (1u << Primary) | (1u << id)) + 1 >= quorum.Weak;
 
     // Few numbers at a time, one peer at a time, and each time later: bodies are large, and a replica that lacks them is
     // often one whose links are full already.
@@ -302,7 +303,7 @@ public sealed partial class Replica
             progressAt = now;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Progress(View, InView, LowWaterMark, Delivered, IsAmnesic ? Ceiling : default).Write(writer);
+        new Progress(View, InView, LowWaterMark, Delivered, Synced, IsAmnesic ? Ceiling : default).Write(writer);
         Output.EndMessage(start, new Recipients(mask, 0, null));
     }
 
@@ -316,9 +317,9 @@ public sealed partial class Replica
 
     private void ResendVotes(LogSlot slot, uint mask)
     {
-        if (!InView || !slot.Accepted || slot.ProposalView != View)
+        if (!InView || IsAmnesic || !slot.Accepted || slot.ProposalView != View)
             return;
-        var vote = new Vote(slot.ProposalView, slot.Number, slot.Batch!.Digest);
+        var vote = new Vote(slot.ProposalView, slot.Number, Ballot(slot.Batch!));
         if (IsPrimary)
             SendProposal(slot, mask);
         else

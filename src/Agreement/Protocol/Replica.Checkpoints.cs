@@ -15,6 +15,7 @@ public sealed partial class Replica
     private readonly Synced?[] peersSynced;
     private CheckpointSchedule schedule;
     private ulong recordsAtStable;
+    private ulong recordsOnDisk;
 
     /// <summary>A signed checkpoint of an execution replica, from whoever passed it on.</summary>
     public void OnCheckpoint(in Verified<Checkpoint> message)
@@ -77,11 +78,19 @@ public sealed partial class Replica
         SequenceNumber before = Synced;
         if (Synced < LowWaterMark && recordsAtStable <= records)
             Synced = LowWaterMark;
-        while (Synced >= LowWaterMark && Synced < Delivered && log[Synced.Next].RecordsAtDelivery <= records)
+        recordsOnDisk = Math.Max(recordsOnDisk, records);
+        while (Synced >= LowWaterMark && Synced < Delivered && IsDurableHere(log[Synced.Next]))
             Synced = Synced.Next;
         if (Synced > before)
             SendSynced(otherReplicas, ActiveExecution);
     }
+
+    // On disk, and told of by whatever VIEW-CHANGE of ours a next view can be made from: what was learned after the last one
+    // left must first be prepared in the view that it led to. A new incarnation could else miss what was acknowledged.
+    private bool IsDurableHere(LogSlot slot) =>
+        slot.RecordsAtDelivery <= recordsOnDisk
+        && InView
+        && (View.Value == 0 || slot.Number <= durableUnder || slot.LastPrepared?.View == View);
 
     private void SendSynced(uint agreement, uint execution)
     {

@@ -65,8 +65,10 @@ public sealed partial class Replica
             RollBack(choice.Incarnation);
         if (choice.Opens)
             IsAmnesic = false;
+        durableUnder = viewChanges[id]?.View == View ? leftDelivered : LowWaterMark;
         chosenMissing = 0;
         SequenceNumber last = choice.Opens ? choice.Last.Next : choice.Last;
+        chosenUpTo = last;
         lastProposed = last > Delivered ? last : Delivered;
         SequenceNumber reach = highestActive > last ? highestActive : last;
         highestActive = lastProposed;
@@ -99,6 +101,7 @@ public sealed partial class Replica
         else
         {
             ProposeAgain(slot, chosen);
+            slot.Vouched = !choice.Unvouched.Contains(slot.Number);
         }
     }
 

@@ -145,7 +145,7 @@ public sealed partial class Replica
         // longer than the drift can follow (DESIGN §5).
         long difference = proposed.Batch.Timestamp.Nanoseconds - wallNanoseconds;
         if (Math.Abs(difference) > options.TimestampDriftNanoseconds
-            && log[proposed.Number].Prepares.Count(View, proposed.Batch.Digest, except: 1u << Primary) < quorum.Weak)
+            && log[proposed.Number].Prepares.Count(View, Ballot(proposed.Batch), except: 1u << Primary) < quorum.Weak)
         {
             return false;
         }
@@ -228,8 +228,9 @@ public sealed partial class Replica
         }
         else
         {
-            slot.Prepares.Add(id, slot.ProposalView, slot.Batch!.Digest);
-            SendToReplicas(otherReplicas, MessageKind.Prepare, new Vote(slot.ProposalView, slot.Number, slot.Batch.Digest));
+            Digest ballot = Ballot(slot.Batch!);
+            slot.Prepares.Add(id, slot.ProposalView, ballot);
+            SendToReplicas(otherReplicas, MessageKind.Prepare, new Vote(slot.ProposalView, slot.Number, ballot));
         }
 
         CheckPrepared(slot);
@@ -242,11 +243,14 @@ public sealed partial class Replica
         return slot.Batch.Kind switch
         {
             _ when slot.Number > log.HighWaterMark => false,
-            EntryKind.Requests => (slot.Vouched || slot.Number <= HighestForRequests) && HoldsBodies(slot.Batch),
+            EntryKind.Requests => (IsChosen(slot) || slot.Number <= HighestForRequests) && HoldsBodies(slot.Batch),
             EntryKind.Configuration => MayAcceptEpoch(slot),
             _ => slot.Vouched,
         };
     }
+
+    // The new view proposed it; what it proposes may lie anywhere in the window.
+    private bool IsChosen(LogSlot slot) => slot.Vouched || slot.Number <= chosenUpTo;
 
     // Votes on who is active, and on what an incarnation is, are synced before they leave in every mode (DESIGN §5).
     private void LogProposal(LogSlot slot)
@@ -276,6 +280,18 @@ public sealed partial class Replica
             ReferenceBodies(slot);
     }
 
+    // What votes name: the batch, and the log incarnation in which they are cast. A bad primary may begin its view with an
+    // incarnation for some and without for others; these must not commit together, or a later view could take it back.
+    private Digest Ballot(Batch batch)
+    {
+        if (Incarnation.Value == 0)
+            return batch.Digest;
+        Span<byte> bytes = stackalloc byte[Digest.SizeBytes + sizeof(ulong)];
+        batch.Digest.CopyTo(bytes);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes[Digest.SizeBytes..], Incarnation.Value);
+        return Digest.Of(bytes);
+    }
+
     private void SendProposal(LogSlot slot, uint mask)
     {
         MessageWriter writer = Output.BeginMessage();
@@ -287,13 +303,13 @@ public sealed partial class Replica
     private void CheckPrepared(LogSlot slot)
     {
         if (!slot.Accepted || slot.Prepared || !InView || slot.ProposalView != View || IsAmnesic
-            || slot.Prepares.Count(slot.ProposalView, slot.Batch!.Digest, except: 1u << Primary) < quorum.Prepares)
+            || slot.Prepares.Count(slot.ProposalView, Ballot(slot.Batch!), except: 1u << Primary) < quorum.Prepares)
         {
             return;
         }
 
         slot.Prepared = true;
-        slot.LastPrepared = new ViewedDigest(slot.ProposalView, slot.Batch.Digest);
+        slot.LastPrepared = new ViewedDigest(slot.ProposalView, slot.Batch!.Digest);
         var vote = new Vote(slot.ProposalView, slot.Number, slot.Batch.Digest);
         MessageWriter record = Output.BeginRecord();
         int start = record.Length;
@@ -302,8 +318,9 @@ public sealed partial class Replica
         Output.EndRecord(start, slot.Number);
         if (slot.Batch.Kind != EntryKind.Requests)
             Output.SyncBeforeSending = true;
-        slot.Commits.Add(id, slot.ProposalView, slot.Batch.Digest);
-        SendToReplicas(otherReplicas, MessageKind.Commit, vote);
+        Vote commit = vote with { Batch = Ballot(slot.Batch) };
+        slot.Commits.Add(id, commit.View, commit.Batch);
+        SendToReplicas(otherReplicas, MessageKind.Commit, commit);
     }
 
     private bool IsCommitted(LogSlot slot)
@@ -312,7 +329,7 @@ public sealed partial class Replica
             return false;
         if (slot.Learned)
             return HoldsBodies(slot.Batch);
-        return slot.Prepared && slot.Commits.Count(slot.ProposalView, slot.Batch.Digest) >= quorum.Strong;
+        return slot.Prepared && slot.Commits.Count(slot.ProposalView, Ballot(slot.Batch)) >= quorum.Strong;
     }
 
     private void TryDeliver()

@@ -120,6 +120,7 @@ public sealed partial class Replica
         InView = false;
         leftAt = now;
         viewChanges[id] = left;
+        leftDelivered = Delivered;
         wanted[id] = left.View;
         ForgetUnaccepted();
         return true;
@@ -153,7 +154,7 @@ public sealed partial class Replica
         AddToPrePrepared(slot, proposed.View, log: false);
         slot.Accepted = true;
         if (proposed.View.Value % (ulong)quorum.AgreementReplicas != (ulong)id)
-            slot.Prepares.Add(id, proposed.View, proposed.Batch.Digest);
+            slot.Prepares.Add(id, proposed.View, Ballot(proposed.Batch));
         if (lastProposedTime.CompareTo(proposed.Batch.Timestamp) < 0)
             lastProposedTime = proposed.Batch.Timestamp;
         Activate(proposed.Number);
@@ -167,7 +168,7 @@ public sealed partial class Replica
         {
             slot.Prepared = true;
             slot.LastPrepared = new ViewedDigest(vote.View, vote.Batch);
-            slot.Commits.Add(id, vote.View, vote.Batch);
+            slot.Commits.Add(id, vote.View, Ballot(slot.Batch));
         }
 
         return true;

@@ -14,6 +14,13 @@ public sealed partial class Replica
     // The NEW-VIEW that began the current view; null in view 0.
     private NewView? newView;
     private long leftAt;
+
+    // What our VIEW-CHANGE told of, and with which of it we entered the current view.
+    private SequenceNumber leftDelivered;
+    private SequenceNumber durableUnder;
+
+    // Highest number that the current view proposed again.
+    private SequenceNumber chosenUpTo;
     private long wantSentAt;
     private long viewChangeSentAt;
 
@@ -165,6 +172,7 @@ public sealed partial class Replica
         ViewChange change = new ViewChange(
             PartyId.Agreement(id), View, Incarnation, IsAmnesic, Stable, entries, default).Sign(sign);
         viewChanges[id] = change;
+        leftDelivered = Delivered;
         MessageWriter record = Output.BeginRecord();
         int start = record.Length;
         record.WriteByte((byte)LogRecordKind.LeftView);

@@ -124,7 +124,7 @@ internal sealed class RequestPool
     public bool TryGetPassedOn(in Digest digest, out long passedOnAt, out int bytes)
     {
         bool known = entries.TryGetValue(digest, out Entry? entry);
-        passedOnAt = known ? entry!.PassedOnAt : 0;
+        passedOnAt = known && entry!.Waiting ? entry.PassedOnAt : 0;
         bytes = known ? entry!.Request.Encoded.Length : 0;
         return known;
     }
@@ -177,7 +177,7 @@ internal sealed class RequestPool
         if (!entry.Verified && entry.References == 0)
             entry.Request = request;
         entry.Verified = entry.Forwarded = true;
-        if (!entry.Waiting && now - entry.OrderedAt >= options.ReorderMilliseconds)
+        if (!entry.Waiting && (entry.OrderedAt == 0 || now - entry.OrderedAt >= options.ReorderMilliseconds))
             Enqueue(client, entry, now);
         return true;
     }

@@ -17,6 +17,9 @@ public sealed class ClientInbox(ClientSession session)
             case (PartyRole.Execution, MessageKind.Reply) when Reply.TryRead(ref reader, out Reply reply):
                 session.OnReply(Verified<Reply>.OverLink(from, reply));
                 break;
+            case (PartyRole.Agreement, MessageKind.ReplyAffidavit) when ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit affidavit):
+                session.OnReplyAffidavit(Verified<ReplyAffidavit>.OverLink(from, affidavit));
+                break;
             case (PartyRole.Agreement, MessageKind.ClusterState) when ClusterState.TryRead(ref reader, out ClusterState state):
                 session.OnClusterState(Verified<ClusterState>.OverLink(from, state));
                 break;

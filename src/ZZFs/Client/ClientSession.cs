@@ -12,7 +12,7 @@ namespace ZZFs.Client;
 /// sends them to all agreement and active execution replicas, collects replies, and sends again what is not answered. A
 /// pure state machine; what to send is gathered in <see cref="Output"/>, and answers go to the callback.
 /// </summary>
-public sealed class ClientSession
+public sealed partial class ClientSession
 {
     /// <summary>First time to wait for a reply before sending again, in milliseconds; doubles up to <see cref="MaximumPatience"/>.</summary>
     private const long FirstPatience = 400;
@@ -30,8 +30,6 @@ public sealed class ClientSession
     private readonly Action<PendingRequest, OperationResult> completed;
     private readonly ClusterView cluster;
     private readonly Queue<PendingRequest> waiting = new();
-    private readonly PendingRequest?[] slots;
-    private readonly ulong[] sequences;
     private readonly uint allAgreement;
 
     private PendingRequest? opening;
@@ -47,13 +45,15 @@ public sealed class ClientSession
     /// <param name="sign">Signs as this client.</param>
     /// <param name="nextNonce">Gives a fresh random number for each session.</param>
     /// <param name="completed">Called once for each submitted operation, with its certified result.</param>
+    /// <param name="semantics">What is known of operations; of <see cref="OpaqueOperations"/> unless told.</param>
     public ClientSession(
         PartyId self,
         Quorum quorum,
         int slotCount,
         Request.Signer sign,
         Func<UInt128> nextNonce,
-        Action<PendingRequest, OperationResult> completed)
+        Action<PendingRequest, OperationResult> completed,
+        IOperationSemantics? semantics = null)
     {
         this.self = self;
         this.quorum = quorum;
@@ -61,6 +61,8 @@ public sealed class ClientSession
         this.sign = sign;
         this.nextNonce = nextNonce;
         this.completed = completed;
+        this.semantics = semantics ?? new OpaqueOperations();
+        unsynced = new UnsyncedOperations(quorum);
         cluster = new ClusterView(quorum);
         slots = new PendingRequest?[slotCount];
         sequences = new ulong[slotCount];
@@ -75,6 +77,9 @@ public sealed class ClientSession
 
     /// <summary>Whether a session is open.</summary>
     public bool IsOpen => session != SessionId.None;
+
+    /// <summary>Mask of the execution replicas that f + 1 agreement replicas name as active; 0 until they did.</summary>
+    public uint ActiveExecution => cluster.Current?.Active ?? 0;
 
     /// <summary>Operations submitted and not completed.</summary>
     public int Unfinished { get; private set; }
@@ -121,6 +126,7 @@ public sealed class ClientSession
     {
         if (!cluster.Add((int)message.Sender.Index, message.Value))
             return;
+        CheckIncarnation();
         if (!IsOpen && opening is null && closing is null)
             Open();
     }
@@ -129,19 +135,41 @@ public sealed class ClientSession
     public void OnReply(in Verified<Reply> message)
     {
         Reply reply = message.Value;
-        if (FindPending(reply) is not { Request: { } request } pending
+        if (cluster.Current is not { } state)
+            return;
+        unsynced.Vouch((int)message.Sender.Index, reply.Incarnation, reply.Synced, state.Active);
+        if (FindPending(reply.Session, reply.Slot) is not { Request: { } request } pending
             || reply.SlotSequence != request.SlotSequence
             || reply.RequestDigest != request.Digest
-            || cluster.Current is not { } state)
+            || reply.Incarnation.CompareTo(openedIn) < 0)
         {
             return;
         }
 
         ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, reply, state.Epoch, state.Active);
         if (certified is { } bytes)
-            Complete(pending, reply, bytes);
+            Complete(pending, bytes);
         else if (pending.Collector.LacksBody)
             SendFetchReply(pending, state.Active);
+    }
+
+    /// <summary>An agreement replica vouches for the reply to a request; any execution replica may give it in full (DESIGN §6).</summary>
+    public void OnReplyAffidavit(in Verified<ReplyAffidavit> message)
+    {
+        ReplyAffidavit affidavit = message.Value;
+        if (FindPending(affidavit.Session, affidavit.Slot) is not { Request: { } request } pending
+            || affidavit.SlotSequence != request.SlotSequence
+            || affidavit.RequestDigest != request.Digest
+            || affidavit.Incarnation.CompareTo(openedIn) < 0)
+        {
+            return;
+        }
+
+        ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, affidavit);
+        if (certified is { } bytes)
+            Complete(pending, bytes);
+        else if (pending.Collector.LacksBody)
+            SendFetchReply(pending, cluster.Current!.Value.Active);
     }
 
     /// <summary>Lets time pass: sends again what is overdue, and renews the session. Call about every 50 ms.</summary>
@@ -179,7 +207,13 @@ public sealed class ClientSession
 
     private void Open()
     {
-        UInt128 nonce = nextNonce();
+        nonce = nextNonce();
+        SendOpen();
+    }
+
+    private void SendOpen()
+    {
+        openedFor = cluster.Current!.Value.Incarnation;
         opening = new PendingRequest(
             Encode(new SessionOperation(SessionOperationKind.Open, nonce, (ushort)slotCount)), RequestFlags.None, null);
         Start(opening, SessionId.None, 0, 1);
@@ -187,7 +221,7 @@ public sealed class ClientSession
 
     private void FillSlots()
     {
-        if (!IsOpen)
+        if (!IsOpen || waiting.Count == 0 || phase != RecoveryPhase.None || MustDrain())
             return;
         for (int slot = 0; slot < slots.Length && waiting.Count > 0; slot++)
         {
@@ -204,7 +238,7 @@ public sealed class ClientSession
         ClusterState state = cluster.Current!.Value;
         lastUsed = now;
         pending.Request = Request.Create(
-            self, pending.Flags, inSession, slot, sequence, state.Incarnation, pending.Operation.Span, sign);
+            self, pending.Flags, inSession, slot, sequence, openedFor, semantics.ToCluster(pending.Operation).Span, sign);
         pending.Collector = new ReplyCollector(quorum);
         pending.Patience = FirstPatience;
         pending.ResendAt = now + FirstPatience;
@@ -232,20 +266,25 @@ public sealed class ClientSession
         Output.EndMessage(start, new Recipients(0, execution, null));
     }
 
-    private PendingRequest? FindPending(in Reply reply)
+    private PendingRequest? FindPending(SessionId inSession, ushort slot)
     {
-        if (reply.Session == SessionId.None)
+        if (inSession == SessionId.None)
             return opening;
-        return reply.Session == session && reply.Slot < slots.Length ? slots[reply.Slot] : null;
+        return inSession == session && slot < slots.Length ? slots[slot] : null;
     }
 
-    private void Complete(PendingRequest pending, in Reply reply, ReadOnlyMemory<byte> bytes)
+    private void Complete(PendingRequest pending, ReadOnlyMemory<byte> bytes)
     {
         // f + 1 replicas vouch for these bytes, so a correct one made them: they must parse.
         Invariant.That(OperationCodec.TryDecodeResult(bytes, out OperationResult result));
         if (pending == opening)
         {
-            Opened(result);
+            opening = null;
+            Invariant.That(result is { Error: Errno.None, Number: not null });
+            if (phase == RecoveryPhase.None)
+                Opened(result, pending.Collector!.Incarnation);
+            else
+                OpenedAgain(result, pending.Collector!.Incarnation);
             return;
         }
 
@@ -255,18 +294,34 @@ public sealed class ClientSession
             return;
         }
 
-        slots[reply.Slot] = null;
+        slots[pending.Request!.Slot] = null;
+        if (pending.Repeats is { } again)
+        {
+            Repeated(again, pending, result);
+            GoOn();
+            return;
+        }
+
+        if (pending == draining)
+        {
+            draining = null;
+            FillSlots();
+            return;
+        }
+
         Unfinished--;
+        result = SettleError(pending, semantics.ToClient(result));
+        KeepIfUnsynced(pending, result);
         if (pending == closing)
             session = SessionId.None;
+        GoOn();
         FillSlots();
         completed(pending, result);
     }
 
-    private void Opened(OperationResult result)
+    private void Opened(OperationResult result, Incarnation logIncarnation)
     {
-        opening = null;
-        Invariant.That(result is { Error: Errno.None, Number: not null });
+        openedIn = logIncarnation;
         session = new SessionId(result.Number!.Value);
         Array.Clear(sequences);
         FillSlots();
@@ -276,18 +331,29 @@ public sealed class ClientSession
     private void SessionEnded()
     {
         session = SessionId.None;
-        var lost = new List<PendingRequest>();
+        var inFlight = new List<PendingRequest>();
         for (int i = 0; i < slots.Length; i++)
         {
-            if (slots[i] is { } pending)
-                lost.Add(pending);
+            if (slots[i] is { Repeats: not null })
+                OweError();
+            else if (slots[i] is { } pending && pending != draining)
+                inFlight.Add(pending);
             slots[i] = null;
         }
+
+        // What a new incarnation lost and the session's end keeps from being repeated is lost for good.
+        for (int i = 0; i < lost.Count; i++)
+            OweError();
+        lost.Clear();
+        draining = null;
+        phase = RecoveryPhase.None;
+        inFlight.AddRange(interrupted);
+        interrupted.Clear();
 
         // A session that was to be closed and is no more is closed: it was, but the reply was lost.
         if (closing is null)
             Open();
-        foreach (PendingRequest pending in lost)
+        foreach (PendingRequest pending in inFlight)
         {
             Unfinished--;
             completed(pending, pending == closing ? OperationResult.Success : OperationResult.Failed(Errno.EIO));

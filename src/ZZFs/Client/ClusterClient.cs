@@ -17,7 +17,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
 {
     private const int Slots = 64;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly Quorum quorum;
     private readonly IEventLoop loop;
@@ -26,11 +26,12 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     private readonly Endpoint endpoint;
     private readonly TimeSpan? patience;
     private readonly MessageWriter writer = new(4096);
-    private readonly Action endTurn;
+    private readonly TurnScheduler turns;
     private readonly TaskCompletionSource opened = new();
     private IDisposable? timer;
-    private bool turnEnds;
+    private readonly IReadOnlyList<ExecutionEntry> execution;
     private uint refusals;
+    private uint dialled;
 
     /// <summary>Dials the cluster; lives once the loop runs.</summary>
     /// <param name="cluster">The cluster.</param>
@@ -43,8 +44,8 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         this.loop = loop;
         this.patience = patience;
         quorum = new Quorum(cluster.F);
-        endTurn = EndTurn;
-        session = new ClientSession(self, quorum, Slots, identity.Sign, NextNonce, Completed);
+        turns = new TurnScheduler(loop, TickInterval, EndTurn, Tick);
+        session = new ClientSession(self, quorum, Slots, identity.Sign, NextNonce, Completed, new FileOperationSemantics());
         inbox = new ClientInbox(session);
         endpoint = new Endpoint(
             loop, self, identity, cluster.PublicKeys(), cluster.Volume.ToBytes(), this, null, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)))
@@ -53,13 +54,14 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         };
         foreach (AgreementEntry peer in cluster.Agreement)
             endpoint.Dial(peer.Id, peer.Address);
-        foreach (ExecutionEntry peer in cluster.Execution)
+        execution = cluster.Execution;
+        foreach (ExecutionEntry peer in execution)
         {
             if (peer.InitialRole == InitialRole.Active)
-                endpoint.Dial(peer.Id, peer.Address);
+                Dial(peer);
         }
 
-        timer = loop.Schedule(Tick, OnTick);
+        timer = loop.Schedule(TickInterval, OnTick);
     }
 
     /// <summary>
@@ -82,7 +84,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
             completion.Timer = loop.Schedule(limit, () => completion.Abandon(Errno.EIO));
         session.SetClock(loop.NowMilliseconds);
         session.Submit(new PendingRequest(writer.ToArray(), IsSync(operation) ? RequestFlags.Sync : RequestFlags.None, completion));
-        ScheduleEndOfTurn();
+        turns.Stepped();
         return new ValueTask<OperationResult>(completion.Task);
     }
 
@@ -93,7 +95,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
         using IDisposable limit = loop.Schedule(bound, () => completion.Abandon(Errno.EIO));
         session.SetClock(loop.NowMilliseconds);
         session.Close(completion);
-        ScheduleEndOfTurn();
+        turns.Stepped();
         await completion.Task;
     }
 
@@ -102,7 +104,9 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     {
         session.SetClock(loop.NowMilliseconds);
         inbox.Deliver(from, message);
-        ScheduleEndOfTurn();
+        if ((session.ActiveExecution & ~dialled) != 0)
+            DialActive();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -110,7 +114,7 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
     {
         session.SetClock(loop.NowMilliseconds);
         session.OnConnected(party);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -153,30 +157,46 @@ public sealed class ClusterClient : IOperationSubmitter, IEndpointEvents, IDispo
             opened.TrySetException(new ClientRefusedException());
     }
 
-    private void ScheduleEndOfTurn()
+    private void Dial(ExecutionEntry peer)
     {
-        if (turnEnds)
+        uint bit = 1u << (int)peer.Id.Index;
+        if ((dialled & bit) != 0)
             return;
-        turnEnds = true;
-        loop.AtEndOfTurn(endTurn);
+        dialled |= bit;
+        endpoint.Dial(peer.Id, peer.Address);
     }
 
-    private void EndTurn()
+    // A replica that was woken is dialled once it is active; sleepers would only be dialled in vain.
+    private void DialActive()
     {
-        turnEnds = false;
+        foreach (ExecutionEntry peer in execution)
+        {
+            if ((session.ActiveExecution & (1u << (int)peer.Id.Index)) != 0)
+                Dial(peer);
+        }
+    }
+
+    // No tick is wanted early: what a client waits for comes over links, and lost messages have time.
+    private bool EndTurn()
+    {
         foreach (Outgoing message in session.Output.Messages)
             endpoint.Send(message.To, session.Output.MessageBytes(message));
         session.Output.Clear();
         if (session.IsOpen)
             opened.TrySetResult();
+        return false;
     }
 
     private void OnTick()
     {
-        timer = loop.Schedule(Tick, OnTick);
+        timer = loop.Schedule(TickInterval, OnTick);
+        turns.Tick();
+    }
+
+    private void Tick()
+    {
         session.SetClock(loop.NowMilliseconds);
         session.Tick();
-        ScheduleEndOfTurn();
     }
 
     // The task is completed on the loop, and what awaits it goes on at once, within the same turn.

@@ -11,21 +11,30 @@ public sealed class ReplyCollector
 {
     private readonly Quorum quorum;
     private readonly Reply?[] replies;
+    private readonly ReplyAffidavit?[] affidavits;
 
     /// <summary>Starts with no replies.</summary>
     public ReplyCollector(Quorum quorum)
     {
         this.quorum = quorum;
         replies = new Reply?[quorum.ExecutionReplicas];
+        affidavits = new ReplyAffidavit?[quorum.AgreementReplicas];
     }
 
     /// <summary>f + 1 agree, but none of the agreed full results is here: ask for it.</summary>
     public bool LacksBody { get; private set; }
 
-    /// <summary>Forgets all replies.</summary>
+    /// <summary>Log incarnation of the certified result.</summary>
+    public Incarnation Incarnation { get; private set; }
+
+    /// <summary>Number of the certified result.</summary>
+    public SequenceNumber Number { get; private set; }
+
+    /// <summary>Forgets all replies and affidavits.</summary>
     public void Clear()
     {
         Array.Clear(replies);
+        Array.Clear(affidavits);
         LacksBody = false;
     }
 
@@ -52,9 +61,42 @@ public sealed class ReplyCollector
         }
 
         if (BitOperations.PopCount(voters) < quorum.Weak)
-            return null;
+            return reply.Full ? FindAffirmed() : null;
         LacksBody = body is null;
+        (Incarnation, Number) = (reply.Incarnation, reply.Number);
         return body;
+    }
+
+    /// <summary>
+    /// Takes the affidavit of an agreement replica; its last one counts. f + 1 equal ones certify one full result from
+    /// anyone, active or not, since the result proves itself by its digest.
+    /// </summary>
+    /// <param name="sender">Index of the agreement replica.</param>
+    /// <param name="affidavit">Its affidavit, of the request at hand.</param>
+    /// <returns>The certified result, or null while there is none.</returns>
+    public ReadOnlyMemory<byte>? Add(int sender, in ReplyAffidavit affidavit)
+    {
+        affidavits[sender] = affidavit;
+        return FindAffirmed();
+    }
+
+    private ReadOnlyMemory<byte>? FindAffirmed()
+    {
+        foreach (ReplyAffidavit? candidate in affidavits)
+        {
+            if (candidate is not { } affirmed || affidavits.Count(other => other == candidate) < quorum.Weak)
+                continue;
+            (Incarnation, Number) = (affirmed.Incarnation, affirmed.Number);
+            foreach (Reply? reply in replies)
+            {
+                if (reply is { Full: true } full && full.ResultDigest == affirmed.ResultDigest)
+                    return full.Result;
+            }
+
+            LacksBody = true;
+        }
+
+        return null;
     }
 
     private static bool IsSame(in Reply one, in Reply other) =>

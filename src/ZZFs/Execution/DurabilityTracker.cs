@@ -19,7 +19,6 @@ public sealed class DurabilityTracker
     // can't put off its turn for ever, the last because it says most.
     private readonly Synced?[] firstAhead;
     private readonly Synced?[] lastAhead;
-    private SequenceNumber executed;
     private Incarnation incarnation;
 
     /// <summary>Starts with nothing known.</summary>
@@ -34,11 +33,32 @@ public sealed class DurabilityTracker
     /// <summary>Everything up to here is on the disks of 2f + 1 agreement replicas.</summary>
     public SequenceNumber Durable { get; private set; }
 
-    /// <summary>We executed a number.</summary>
-    public void Executed(Incarnation current, SequenceNumber number, in Digest history)
+    /// <summary>Last number whose history digest is known; executed or not.</summary>
+    public SequenceNumber Known { get; private set; }
+
+    /// <summary>History digest at <see cref="Known"/>.</summary>
+    public Digest KnownHistory => histories[Known.Value % HistoryKept];
+
+    /// <summary>Starts again at a number, in a log incarnation: what was stated under another one counts no more.</summary>
+    public void Reset(Incarnation current, SequenceNumber number, in Digest history)
     {
         incarnation = current;
-        executed = number;
+        Array.Clear(numbers);
+        Array.Clear(synced);
+        Array.Clear(firstAhead);
+        Array.Clear(lastAhead);
+        Durable = default;
+        Known = number;
+        histories[number.Value % HistoryKept] = history;
+        numbers[number.Value % HistoryKept] = number;
+    }
+
+    /// <summary>The history digest at the next number became known, because it was executed or because f + 1 state it.</summary>
+    public void Extend(SequenceNumber number, in Digest history)
+    {
+        if (number <= Known)
+            return;
+        Known = number;
         histories[number.Value % HistoryKept] = history;
         numbers[number.Value % HistoryKept] = number;
         for (int sender = 0; sender < synced.Length; sender++)
@@ -55,10 +75,16 @@ public sealed class DurabilityTracker
         Update();
     }
 
+    /// <summary>Whether the history digest at a number is known to be another one.</summary>
+    public bool Contradicts(SequenceNumber number, in Digest history) =>
+        number.Value > 0 && numbers[number.Value % HistoryKept] == number && histories[number.Value % HistoryKept] != history;
+
     /// <summary>A statement of agreement replica <paramref name="sender"/>.</summary>
     public void Add(int sender, in Synced statement)
     {
-        if (statement.Number <= executed)
+        if (statement.Incarnation != incarnation)
+            return;
+        if (statement.Number <= Known)
         {
             Count(sender, statement);
             Update();
@@ -76,8 +102,7 @@ public sealed class DurabilityTracker
     private void Count(int sender, in Synced statement)
     {
         ulong place = statement.Number.Value % HistoryKept;
-        if (statement.Incarnation == incarnation
-            && numbers[place] == statement.Number
+        if (numbers[place] == statement.Number
             && histories[place] == statement.History
             && statement.Number > synced[sender])
         {

@@ -21,11 +21,8 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly ExecutionReplica replica;
     private readonly ExecutionInbox inbox;
     private readonly Endpoint endpoint;
-    private readonly Action endTurn;
-    private readonly Action fastTick;
+    private readonly TurnScheduler turns;
     private IDisposable? slowTimer;
-    private bool turnEnds;
-    private bool fastTimerSet;
     private volatile NodeStatus status;
 
     /// <summary>Takes up the order where the service's last checkpoint stands, listens, and dials the agreement replicas.</summary>
@@ -41,8 +38,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         this.loop = loop;
         this.service = service;
         store = cluster.Execution[(int)self.Index].Store;
-        endTurn = EndTurn;
-        fastTick = OnFastTick;
+        turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ExecutionOptions
         {
@@ -68,7 +64,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         replica.SetClock(loop.NowMilliseconds);
         inbox.Deliver(from, message);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -76,7 +72,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         replica.SetClock(loop.NowMilliseconds);
         replica.OnConnected(party);
-        ScheduleEndOfTurn();
+        turns.Stepped();
     }
 
     /// <inheritdoc/>
@@ -106,37 +102,18 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         entry.AnonymousGid,
         entry.Subtree);
 
-    private void ScheduleEndOfTurn()
+    private bool EndTurn()
     {
-        if (turnEnds)
-            return;
-        turnEnds = true;
-        loop.AtEndOfTurn(endTurn);
-    }
-
-    private void EndTurn()
-    {
-        turnEnds = false;
         foreach (Outgoing message in replica.Output.Messages)
             endpoint.Send(message.To, replica.Output.MessageBytes(message));
         replica.Output.Clear();
-        if (replica.HasWork && !fastTimerSet)
-        {
-            fastTimerSet = true;
-            loop.Schedule(FastTick, fastTick);
-        }
-    }
-
-    private void OnFastTick()
-    {
-        fastTimerSet = false;
-        Tick();
+        return replica.HasWork;
     }
 
     private void OnSlowTick()
     {
         slowTimer = loop.Schedule(SlowTick, OnSlowTick);
-        Tick();
+        turns.Tick();
         status = Describe();
     }
 
@@ -144,7 +121,6 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         replica.SetClock(loop.NowMilliseconds);
         replica.Tick();
-        ScheduleEndOfTurn();
     }
 
     private NodeStatus Describe()

@@ -5,11 +5,8 @@ namespace ZZFs.Execution;
 /// <summary>Settings of an execution replica; all but the times must be equal on all replicas of a cluster.</summary>
 public sealed record ExecutionOptions
 {
-    /// <summary>A checkpoint is taken after this many numbers, k (agreed).</summary>
+    /// <summary>A checkpoint is taken after this many numbers, k (agreed); see <see cref="Agreement.Protocol.CheckpointSchedule"/>.</summary>
     public int CheckpointInterval { get; init; } = 256;
-
-    /// <summary>… or after this many bytes of bodies, so that the agreement replicas' logs stay small (agreed).</summary>
-    public long CheckpointBytes { get; init; } = 8L << 20;
 
     /// <summary>What each client may do, by index (agreed).</summary>
     public required IReadOnlyList<ExportEntry> Exports { get; init; }

@@ -13,14 +13,15 @@ public sealed partial class ExecutionReplica
     /// <summary>How often a checkpoint that is not stable yet is sent again, in milliseconds.</summary>
     private const int CheckpointResendMilliseconds = 500;
 
-    private readonly MessageWriter reportBuffer = new(4096);
-    private readonly List<(int Start, int Length)> reportRanges = [];
+    private readonly List<ExecReport> pendingReports = [];
     private readonly List<CheckpointState> unsigned = [];
     private readonly List<Checkpoint> ownCheckpoints = [];
     private readonly MessageWriter annex = new(4096);
     private SequenceNumber lastCheckpoint;
-    private long bytesSinceCheckpoint;
-    private int pendingReports;
+    private CheckpointSchedule schedule;
+
+    // The executed number at which a checkpoint is due, or 0: it is taken, and execution goes on, once it is durable.
+    private SequenceNumber due;
     private long firstReportAt;
     private long checkpointsSentAt;
 
@@ -43,6 +44,10 @@ public sealed partial class ExecutionReplica
         }
 
         StableCheckpoint = certificate.State;
+        foreach (Checkpoint own in ownCheckpoints)
+            CompareWithCertified(own.State);
+        foreach (CheckpointState own in unsigned)
+            CompareWithCertified(own);
         ownCheckpoints.RemoveAll(own => own.Number <= certificate.State.Number);
     }
 
@@ -52,39 +57,74 @@ public sealed partial class ExecutionReplica
         chain = ExecReport.ExtendChain(chain, number, history, replies);
         if (!IsActive)
             return;
-        int start = reportBuffer.Length;
-        new ExecReport(incarnation, epoch, number, history, chain, replies).Write(reportBuffer);
-        reportRanges.Add((start, reportBuffer.Length - start));
-        if (pendingReports++ == 0)
+        if (pendingReports.Count == 0)
             firstReportAt = now;
-        FlushReports(force: pendingReports >= ReportsTogether);
+        pendingReports.Add(new ExecReport(logIncarnation, epoch, number, history, chain, replies));
+        FlushReports(force: pendingReports.Count >= ReportsTogether);
     }
 
     private void FlushReports(bool force)
     {
-        if (pendingReports == 0 || (!force && now - firstReportAt < options.ReportMilliseconds))
+        if (pendingReports.Count == 0 || (!force && now - firstReportAt < options.ReportMilliseconds))
             return;
-        foreach ((int start, int length) in reportRanges)
-            Output.Send(new Recipients(allAgreement, 0, null), reportBuffer.Written.Slice(start, length));
-        reportRanges.Clear();
-        reportBuffer.Clear();
-        pendingReports = 0;
+        foreach (ExecReport report in pendingReports)
+        {
+            MessageWriter writer = Output.BeginMessage();
+            int start = writer.Length;
+            (report with { Epoch = epoch }).Write(writer);
+            Output.EndMessage(start, new Recipients(allAgreement, 0, null));
+        }
+
+        pendingReports.Clear();
     }
 
-    // When a checkpoint is due is a function of the order alone, so that all replicas take it at the same number.
-    private void CheckpointIfDue(SequenceNumber number)
+    // A store keeps one committed version only. It must be one that no new log incarnation takes back, hence the wait: what
+    // 2f + 1 agreement replicas have on disk is in every incarnation. Returns whether execution may go on.
+    private bool CheckpointIfDue()
     {
-        if (number.Value - lastCheckpoint.Value < (ulong)options.CheckpointInterval && bytesSinceCheckpoint < options.CheckpointBytes)
-            return;
-        bytesSinceCheckpoint = 0;
-        lastCheckpoint = number;
+        if (due.Value == 0)
+            return true;
+        LookAhead();
+        if (durability.Durable < due)
+            return false;
         WriteAnnex();
-        Digest state = service.TakeCheckpoint(number, annex.Written);
+        Digest state = service.TakeCheckpoint(due, annex.Written);
+        lastCheckpoint = due;
+        due = default;
         AddUnsigned(state, annex.Written);
+        SignDurableCheckpoints();
+        return !HasDiverged;
     }
 
-    private void AddUnsigned(in Digest state, ReadOnlySpan<byte> annexBytes) => unsigned.Add(new CheckpointState(
-        lastCheckpoint, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annexBytes)));
+    // While execution waits, agreement replicas may speak of higher numbers only. f + 1 equal ORDERs tell the history digests
+    // there, so that their SYNCED statements can be judged without executing anything.
+    private void LookAhead()
+    {
+        while (queue.TryFind(durability.Known.Next, out Order order, out _)
+            && History.Extend(durability.KnownHistory, order.Number, order.Batch.Digest) == order.History)
+        {
+            durability.Extend(order.Number, order.History);
+        }
+
+        ReleaseDurable();
+    }
+
+    private void AddUnsigned(in Digest state, ReadOnlySpan<byte> annexBytes)
+    {
+        var own = new CheckpointState(
+            lastCheckpoint, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annexBytes));
+        unsigned.Add(own);
+        CompareWithCertified(own);
+    }
+
+    // f + 1 signed another root than ours, a correct replica among them: our state is wrong.
+    private void CompareWithCertified(in CheckpointState own)
+    {
+        if (StableCheckpoint is not { } certified || certified.Number != own.Number || certified == own)
+            return;
+        Rejections.Count(Rejection.Mismatch);
+        HasDiverged = true;
+    }
 
     // What a certificate covers is durable: signed only when 2f + 1 agreement replicas have everything up to it on disk.
     private void SignDurableCheckpoints()

@@ -58,7 +58,12 @@ public sealed partial class ExecutionReplica
 
         SessionSlot slot = session.Slots[request.Slot];
         bool isRepetition = request.SlotSequence == slot.Sequence && request.Digest == slot.RequestDigest && slot.IsRepeatable;
-        if (request.SlotSequence <= slot.Sequence && !isRepetition)
+
+        // Sequences have no gaps but where an incarnation begins, so that one number per slot tells a client which of its
+        // requests a new incarnation kept.
+        bool isNext = request.SlotSequence == slot.Sequence + 1
+            || (request.SlotSequence > slot.Sequence && request.Incarnation.CompareTo(slot.Incarnation) > 0);
+        if (!isNext && !isRepetition)
             return;
         sessions.Touch(session);
         Drop(slot);
@@ -77,7 +82,7 @@ public sealed partial class ExecutionReplica
             Session session = sessions.Open(request.Client.Index, operation.Nonce, operation.Slots, incarnation, out Session? ended);
             if (ended is not null)
                 service.EndSession(ended.Id);
-            Fill(slot, request, number, new OperationResult { Number = session.Id.Value });
+            Fill(slot, request, number, new OperationResult { Number = session.Id.Value, Data = SessionOperation.EncodeSequences(session.Slots) });
         }
         else
         {
@@ -122,6 +127,7 @@ public sealed partial class ExecutionReplica
     private void Fill(SessionSlot slot, Request request, SequenceNumber number)
     {
         slot.Sequence = request.SlotSequence;
+        slot.Incarnation = request.Incarnation;
         slot.RequestDigest = request.Digest;
         slot.Number = number;
         slot.IsSync = request.Flags.HasFlag(RequestFlags.Sync);
@@ -153,7 +159,7 @@ public sealed partial class ExecutionReplica
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
         new Reply(
-            incarnation,
+            logIncarnation,
             session,
             slotIndex,
             slot.Sequence,

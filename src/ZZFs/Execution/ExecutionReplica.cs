@@ -29,6 +29,7 @@ public sealed partial class ExecutionReplica
     private readonly List<Digest> replyDigests = [];
     private readonly MessageWriter result = new(4096);
     private readonly uint allAgreement;
+    private readonly uint initiallyActive;
 
     // Replicated state, besides what the service holds.
     private SessionTable sessions = new();
@@ -74,18 +75,11 @@ public sealed partial class ExecutionReplica
         queue = new OrderedQueue(quorum);
         bodies = new BodyCache(options.Exports.Count);
         durability = new DurabilityTracker(quorum);
-        active = initiallyActive;
-        lastCheckpoint = service.LastCheckpoint;
-        if (lastCheckpoint.Value > 0)
-        {
-            ReadAnnex(service.LastCheckpointAnnex);
-
-            // It may not be stable yet, and nobody else may be able to make it so.
-            AddUnsigned(service.LastCheckpointDigest, service.LastCheckpointAnnex.Span);
-        }
-
-        queue.Reset(lastCheckpoint);
-        durability.Executed(incarnation, lastCheckpoint, history);
+        named = new Incarnation[quorum.AgreementReplicas];
+        this.initiallyActive = initiallyActive;
+        ReadCheckpoint();
+        logIncarnation = incarnation;
+        StartFromCheckpoint();
     }
 
     /// <summary>What to send; carry it out and clear it.</summary>
@@ -112,8 +106,11 @@ public sealed partial class ExecutionReplica
     /// </summary>
     public bool HasDiverged { get; private set; }
 
+    /// <summary>Whether execution waits until the checkpoint that is due is durable.</summary>
+    public bool AwaitsDurability => due.Value > 0;
+
     /// <summary>Whether something waits that time may have to help along; else the shell may tick rarely.</summary>
-    public bool HasWork => queue.IsBehind || pendingReports > 0 || heldReplies.Count > 0;
+    public bool HasWork => queue.IsBehind || pendingReports.Count > 0 || heldReplies.Count > 0 || due.Value > 0;
 
     /// <summary>Tells the time before messages are handed in, in monotonic milliseconds.</summary>
     public void SetClock(long milliseconds) => now = milliseconds;
@@ -131,7 +128,12 @@ public sealed partial class ExecutionReplica
     /// <summary>An agreement replica says that it committed a batch.</summary>
     public void OnOrder(in Verified<Order> message)
     {
-        if (!queue.Add((int)message.Sender.Index, message.Value))
+        int sender = (int)message.Sender.Index;
+        Order order = message.Value;
+        Name(sender, order.Incarnation);
+        if (order.Incarnation == logIncarnation && durability.Contradicts(order.Number, order.History))
+            Contradicted(sender);
+        if (!queue.Add(sender, order))
         {
             Rejections.Count(Rejection.OutsideWindow);
             return;
@@ -174,18 +176,22 @@ public sealed partial class ExecutionReplica
     /// <summary>An agreement replica says what it has on disk.</summary>
     public void OnSynced(in Verified<Synced> message)
     {
+        Name((int)message.Sender.Index, message.Value.Incarnation);
         durability.Add((int)message.Sender.Index, message.Value);
         ReleaseDurable();
+        if (due.Value > 0)
+            Execute();
     }
 
     /// <summary>Lets time pass: asks again for what is overdue. Call about every 5 ms while <see cref="HasWork"/>, else every 100.</summary>
     public void Tick()
     {
         FlushReports(force: false);
-        long quiet = queue.IsBehind ? options.GapMilliseconds
-            : heldReplies.Count > 0 ? options.HeldMilliseconds
+        bool isWaiting = heldReplies.Count > 0 || due.Value > 0;
+        long quiet = queue.IsBehind && due.Value == 0 ? options.GapMilliseconds
+            : isWaiting ? options.HeldMilliseconds
             : options.QuietMilliseconds;
-        if (queue.IsBehind && gapSince == 0)
+        if (queue.IsBehind && due.Value == 0 && gapSince == 0)
             gapSince = now;
         if (now - Math.Max(askedAt, gapSince) >= quiet)
             AskForOrders(allAgreement);
@@ -196,20 +202,21 @@ public sealed partial class ExecutionReplica
 
     /// <summary>One line about where this replica stands, for traces.</summary>
     public override string ToString() =>
-        $"executed {Executed} behind {queue.IsBehind} checkpoint {lastCheckpoint} stable {StableCheckpoint?.Number} unsigned {unsigned.Count} durable {durability.Durable} held {heldReplies.Count}";
+        $"executed {Executed} r {logIncarnation} due {due} behind {queue.IsBehind} checkpoint {lastCheckpoint} stable {StableCheckpoint?.Number} unsigned {unsigned.Count} durable {durability.Durable} held {heldReplies.Count}";
 
     private void AskForOrders(uint mask)
     {
         askedAt = now;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new FetchOrders(Executed.Next).Write(writer);
+        SequenceNumber last = due.Value > 0 ? durability.Known : Executed;
+        new FetchOrders(last.Next).Write(writer);
         Output.EndMessage(start, new Recipients(mask, 0, null));
     }
 
     private void Execute()
     {
-        while (!HasDiverged && queue.TryPeek(out Order order, out uint senders))
+        while (!HasDiverged && CheckpointIfDue() && queue.TryFind(Executed.Next, out Order order, out uint senders))
         {
             if (!FetchMissing(order.Batch, senders))
                 return;
@@ -225,7 +232,7 @@ public sealed partial class ExecutionReplica
             gapSince = 0;
             history = next;
             ExecuteBatch(order);
-            durability.Executed(incarnation, order.Number, history);
+            durability.Extend(order.Number, history);
             ReleaseDurable();
         }
     }
@@ -267,11 +274,12 @@ public sealed partial class ExecutionReplica
         foreach (Session session in expired)
             service.EndSession(session.Id);
         replyDigests.Clear();
+        long bodyBytes = 0;
         for (int i = 0; i < batch.Requests.Count; i++)
         {
             // A request may stand twice in a batch; after its first execution its body is still at hand.
             Request request = bodies.Find(batch.Requests[i])!;
-            bytesSinceCheckpoint += request.Encoded.Length;
+            bodyBytes += request.Encoded.Length;
             ExecuteRequest(request, order.Number);
         }
 
@@ -281,7 +289,13 @@ public sealed partial class ExecutionReplica
                 bodies.Remove(request);
         }
 
+        bool beginsEpoch = batch.Kind == EntryKind.Configuration && BeginEpoch(batch);
+        if (batch.Kind == EntryKind.Incarnation)
+            BeginIncarnation(batch);
         Report(order.Number);
-        CheckpointIfDue(order.Number);
+        if (beginsEpoch)
+            SpeakInNewEpoch();
+        if (schedule.Advance(order.Number, bodyBytes, options.CheckpointInterval))
+            due = order.Number;
     }
 }

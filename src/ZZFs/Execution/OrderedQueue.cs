@@ -50,20 +50,33 @@ public sealed class OrderedQueue
         }
     }
 
-    /// <summary>Starts again after <paramref name="executed"/>.</summary>
-    public void Reset(SequenceNumber executed)
+    /// <summary>The log incarnation whose statements count.</summary>
+    public Incarnation Incarnation { get; private set; }
+
+    /// <summary>Starts again after <paramref name="executed"/>, in a log incarnation; its statements that are here stay.</summary>
+    public void Reset(SequenceNumber executed, Incarnation incarnation)
     {
         Executed = executed;
+        Incarnation = incarnation;
         Array.Fill(highest, executed);
         foreach (Order?[] slot in statements)
-            Array.Clear(slot);
+        {
+            for (int sender = 0; sender < slot.Length; sender++)
+            {
+                if (slot[sender] is { } kept && kept.Incarnation == incarnation && kept.Number > executed)
+                    highest[sender] = kept.Number > highest[sender] ? kept.Number : highest[sender];
+                else
+                    slot[sender] = null;
+            }
+        }
     }
 
     /// <summary>Takes a statement of agreement replica <paramref name="sender"/>; its last one about a number counts.</summary>
     /// <returns>False when the number is out of reach.</returns>
     public bool Add(int sender, in Order order)
     {
-        if (order.Number <= Executed)
+        // A higher incarnation may soon be ours, and then these numbers come again.
+        if (order.Number <= Executed && order.Incarnation.CompareTo(Incarnation) <= 0)
             return true;
         if (order.Number.Value > Executed.Value + Window)
             return false;
@@ -73,15 +86,16 @@ public sealed class OrderedQueue
         return true;
     }
 
-    /// <summary>The next batch, if f + 1 statements agree on all but the epoch in which they were sent.</summary>
+    /// <summary>The batch at a number, if f + 1 statements agree on all but the epoch in which they were sent.</summary>
+    /// <param name="number">A number above <see cref="Executed"/>.</param>
     /// <param name="order">The batch.</param>
     /// <param name="senders">Mask of the agreement replicas that state it.</param>
-    public bool TryPeek(out Order order, out uint senders)
+    public bool TryFind(SequenceNumber number, out Order order, out uint senders)
     {
-        Order?[] slot = this[Executed.Next];
+        Order?[] slot = this[number];
         for (int i = 0; i < slot.Length; i++)
         {
-            if (slot[i] is not { } candidate || candidate.Number != Executed.Next)
+            if (slot[i] is not { } candidate || candidate.Number != number || candidate.Incarnation != Incarnation)
                 continue;
             senders = 0;
             int count = 0;

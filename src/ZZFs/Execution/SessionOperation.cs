@@ -1,5 +1,6 @@
 using Agreement.Messages;
 using ZZFs.Abstraction;
+using ZZFs.Abstraction.Operations;
 
 namespace ZZFs.Execution;
 
@@ -18,7 +19,8 @@ public enum SessionOperationKind : byte
 
 /// <summary>
 /// Operations on sessions, which execution handles before the file system sees anything. Results are those of file
-/// operations: Error, and for Open the session id as Number.
+/// operations: Error, and for Open the session id as Number and, unless the session is unused, the last executed slotSeq of
+/// each slot (8 bytes each) as Data.
 /// </summary>
 /// <remarks>Layout: kind (1), then for Open: nonce (16), slots (2).</remarks>
 public readonly record struct SessionOperation(SessionOperationKind Kind, UInt128 Nonce, ushort Slots)
@@ -44,6 +46,29 @@ public readonly record struct SessionOperation(SessionOperationKind Kind, UInt12
 
     /// <summary>Whether the encoded operation is one of these (and not of the file system).</summary>
     public static bool IsSession(ReadOnlySpan<byte> operation) => !operation.IsEmpty && operation[0] < FirstFileOperation;
+
+    /// <summary>The Data of an opening's result; null for a session that was not used.</summary>
+    public static ReadOnlyMemory<byte>? EncodeSequences(IReadOnlyList<SessionSlot> slots)
+    {
+        if (slots.All(slot => slot.Sequence == 0))
+            return null;
+        var writer = new MessageWriter(slots.Count * sizeof(ulong));
+        foreach (SessionSlot slot in slots)
+            writer.WriteUInt64(slot.Sequence);
+        return writer.ToArray();
+    }
+
+    /// <summary>Reads the last executed slotSeq of each slot from an opening's result.</summary>
+    public static ulong[] DecodeSequences(OperationResult opened, int slots)
+    {
+        var sequences = new ulong[slots];
+        if (opened.Data is not { } data)
+            return sequences;
+        var reader = new MessageReader(data);
+        for (int slot = 0; slot < slots; slot++)
+            sequences[slot] = reader.ReadUInt64();
+        return sequences;
+    }
 
     /// <summary>Parses an encoded operation.</summary>
     public static bool TryRead(ReadOnlyMemory<byte> operation, out SessionOperation result)

@@ -8,6 +8,9 @@ public sealed class SessionSlot
     /// <summary>Sequence number of the last request executed in this slot; 0 before the first.</summary>
     public ulong Sequence { get; set; }
 
+    /// <summary>The incarnation that it was signed for.</summary>
+    public Incarnation Incarnation { get; set; }
+
     /// <summary>Its digest.</summary>
     public Digest RequestDigest { get; set; }
 
@@ -84,6 +87,9 @@ public sealed class SessionTable
     /// <summary>Sessions now open.</summary>
     public int Count => sessions.Count;
 
+    /// <summary>All of them, by id.</summary>
+    public IReadOnlyCollection<Session> All => sessions.Values;
+
     /// <summary>The session, if it is open and belongs to the client.</summary>
     public Session? Find(SessionId id, uint client) =>
         sessions.TryGetValue(id.Value, out Session? session) && session.Client == client ? session : null;
@@ -151,8 +157,8 @@ public sealed class SessionTable
     /// <summary>Appends the whole table.</summary>
     /// <remarks>
     /// Layout: opened (8), lease clock (8), next sweep (8), count (4); per session id (8), client (4), nonce (16), last used
-    /// (8), slots (4); per slot sequence (8) and, unless that is 0, request digest (32), number (8), flags (1: sync = 1,
-    /// repeatable = 2), result digest (32), and unless repeatable the result (4 + n).
+    /// (8), slots (4); per slot sequence (8) and, unless that is 0, incarnation (8), request digest (32), number (8), flags
+    /// (1: sync = 1, repeatable = 2), result digest (32), and unless repeatable the result (4 + n).
     /// </remarks>
     public void Write(MessageWriter writer)
     {
@@ -206,6 +212,7 @@ public sealed class SessionTable
         writer.WriteUInt64(slot.Sequence);
         if (slot.Sequence == 0)
             return;
+        writer.WriteUInt64(slot.Incarnation.Value);
         writer.WriteDigest(slot.RequestDigest);
         writer.WriteUInt64(slot.Number.Value);
         writer.WriteByte((byte)((slot.IsSync ? 1 : 0) | (slot.IsRepeatable ? 2 : 0)));
@@ -219,6 +226,7 @@ public sealed class SessionTable
         slot.Sequence = reader.ReadUInt64();
         if (slot.Sequence == 0)
             return;
+        slot.Incarnation = new Incarnation(reader.ReadUInt64());
         slot.RequestDigest = reader.ReadDigest();
         slot.Number = new SequenceNumber(reader.ReadUInt64());
         byte flags = reader.ReadByte();

@@ -84,6 +84,17 @@ public class NewViewChoiceTests
         Assert.Equal(5ul, choice.Incarnation.Value);
     }
 
+    // What only one replica remembers after a loss of power may have been acknowledged.
+    [Fact]
+    public void The_only_batch_that_is_remembered_is_taken_when_an_incarnation_begins()
+    {
+        ViewChange[] forgetful = [Change(1, 5) with { Amnesic = true }, Change(2, 5) with { Amnesic = true }];
+        NewViewChoice choice = Choose([Change(0, 5, Entry(1, One, 3)), .. forgetful])!;
+        Assert.Equal([One], choice.Digests);
+        Assert.Equal([new SequenceNumber(1)], choice.Unvouched);
+        Assert.Null(Choose(Change(0, 5, Entry(1, One, 3)), Change(3, 5, Entry(1, Two, 4)), forgetful[0]));
+    }
+
     [Fact]
     public void The_incarnation_is_handed_on_by_views_that_open_none() =>
         Assert.Equal(3ul, Choose(Change(0, 5) with { Incarnation = new Incarnation(3) }, Change(1, 5), Change(2, 5))!.Incarnation.Value);

@@ -74,7 +74,7 @@ internal sealed class ReplicaHarness
         Receive(PartyId.Agreement(sender), writer => statement.Write(writer, MessageKind.Committed));
 
     public Turn Progress(int sender, ulong delivered = 0, ulong low = 0) =>
-        Receive(PartyId.Agreement(sender), new Progress(default, true, new SequenceNumber(low), new SequenceNumber(delivered)).Write);
+        Receive(PartyId.Agreement(sender), new Progress(default, true, new SequenceNumber(low), new SequenceNumber(delivered), new SequenceNumber(delivered)).Write);
 
     public Turn SendBodies(int sender, params Request[] requests) => Receive(PartyId.Agreement(sender), writer =>
     {

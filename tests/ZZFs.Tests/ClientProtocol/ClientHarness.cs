@@ -12,11 +12,11 @@ internal sealed class ClientHarness
     private readonly ClientInbox inbox;
     private ulong nonces;
 
-    public ClientHarness(int faults = 1, int slots = 2)
+    public ClientHarness(int faults = 1, int slots = 2, IOperationSemantics? semantics = null)
     {
         Quorum = new Quorum(faults);
         Session = new ClientSession(
-            PartyId.Client(0), Quorum, slots, HashSignatures.Of(PartyId.Client(0)), () => ++nonces, (request, result) => Completed.Add((request.Tag, result)));
+            PartyId.Client(0), Quorum, slots, HashSignatures.Of(PartyId.Client(0)), () => ++nonces, (request, result) => Completed.Add((request.Tag, result)), semantics);
         inbox = new ClientInbox(Session);
     }
 
@@ -43,10 +43,12 @@ internal sealed class ClientHarness
         return Receive(from, writer.Written);
     }
 
-    public Turn Submit(string tag, RequestFlags flags = RequestFlags.None)
+    public Turn Submit(string tag, RequestFlags flags = RequestFlags.None) => Submit(tag, [77], flags);
+
+    public Turn Submit(string tag, byte[] operation, RequestFlags flags = RequestFlags.None)
     {
         Session.SetClock(Now);
-        Session.Submit(new PendingRequest(new byte[] { 77 }, flags, tag));
+        Session.Submit(new PendingRequest(operation, flags, tag));
         return Turn.Take(Session.Output);
     }
 
@@ -77,23 +79,32 @@ internal sealed class ClientHarness
 
     /// <summary>A reply of an execution replica to a request.</summary>
     public Turn Answer(
-        int sender, Request request, OperationResult result, bool full = true, ulong epoch = 0, ulong number = 5, ulong incarnation = 0)
+        int sender, Request request, OperationResult result, bool full = true, ulong epoch = 0, ulong number = 5, ulong incarnation = 0, ulong synced = 0)
     {
         var writer = new MessageWriter();
         OperationCodec.EncodeResult(result, writer);
         byte[] bytes = writer.ToArray();
         var reply = new Reply(
             new Incarnation(incarnation), request.Session, request.Slot, request.SlotSequence, request.Digest, new Epoch(epoch),
-            new SequenceNumber(number), default, full, Digest.Of(bytes), full ? bytes : default);
+            new SequenceNumber(number), new SequenceNumber(synced), full, Digest.Of(bytes), full ? bytes : default);
         return Receive(PartyId.Execution(sender), reply.Write);
     }
 
     /// <summary>f + 1 active replicas answer alike.</summary>
-    public Turn AnswerAll(Request request, OperationResult result)
+    public Turn AnswerAll(Request request, OperationResult result, ulong number = 5, ulong incarnation = 0, ulong synced = 0)
     {
-        Turn last = Answer(0, request, result);
+        Turn last = Answer(0, request, result, number: number, incarnation: incarnation, synced: synced);
         for (int sender = 1; sender < Quorum.Weak; sender++)
-            last = Answer(sender, request, result);
+            last = Answer(sender, request, result, number: number, incarnation: incarnation, synced: synced);
+        return last;
+    }
+
+    /// <summary>f + 1 agreement replicas name a new incarnation.</summary>
+    public Turn BeginIncarnation(ulong incarnation)
+    {
+        Turn last = SendState(0, incarnation: incarnation);
+        for (int sender = 1; sender < Quorum.Weak; sender++)
+            last = SendState(sender, incarnation: incarnation);
         return last;
     }
 

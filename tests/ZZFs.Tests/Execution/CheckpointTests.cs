@@ -14,25 +14,35 @@ public class CheckpointTests
         var replica = new ExecutionHarness(interval: 4);
         for (int i = 0; i < 3; i++)
             replica.Execute();
+        replica.MakeDurable();
         Assert.Equal(0ul, replica.Service.LastCheckpoint.Value);
         replica.Execute();
+        replica.MakeDurable();
         Assert.Equal(4ul, replica.Service.LastCheckpoint.Value);
         for (int i = 0; i < 4; i++)
             replica.Execute();
+        replica.MakeDurable();
         Assert.Equal(8ul, replica.Service.LastCheckpoint.Value);
     }
 
     [Fact]
     public void A_checkpoint_is_taken_after_enough_bytes_of_requests()
     {
-        var replica = new ExecutionHarness(checkpointBytes: 10_000);
+        const int Part = 1 << 20;
+        var replica = new ExecutionHarness();
         SessionId session = replica.Open();
-        replica.Execute(Ask(0, session, 1, Write(5000)));
-        Assert.Equal(0ul, replica.Service.LastCheckpoint.Value);
-        replica.Execute(Ask(0, session, 2, Write(5000)));
-        Assert.Equal(3ul, replica.Service.LastCheckpoint.Value);
-        replica.Execute(Ask(0, session, 3, Write(5000)));
-        Assert.Equal(3ul, replica.Service.LastCheckpoint.Value);
+        for (ulong sequence = 1; sequence <= CheckpointSchedule.MaximumBytes / Part; sequence++)
+        {
+            Assert.False(replica.Replica.AwaitsDurability);
+            replica.Execute(Ask(0, session, sequence, Write(Part)));
+        }
+
+        replica.MakeDurable();
+        SequenceNumber taken = replica.Service.LastCheckpoint;
+        Assert.Equal(replica.Last, taken);
+        replica.Execute(Ask(0, session, (CheckpointSchedule.MaximumBytes / Part) + 1, Write(Part)));
+        replica.MakeDurable();
+        Assert.Equal(taken, replica.Service.LastCheckpoint);
     }
 
     // "It signs CHECKPOINT when the snapshot is on disk and 2f+1 SYNCED at or above n are known".
@@ -50,6 +60,73 @@ public class CheckpointTests
         Assert.Equal(replica.Service.LastCheckpointDigest, checkpoint.State.State);
         Assert.Equal(Digest.Of(replica.Service.LastCheckpointAnnex.Span), checkpoint.State.Annex);
         Assert.Equal(0b1111u, turn.Of(MessageKind.Checkpoint).Single().To.Agreement);
+    }
+
+    // A store keeps one committed version: it must be one that every later log incarnation contains (DESIGN §6).
+    [Fact]
+    public void Execution_waits_at_a_checkpoint_until_it_is_durable()
+    {
+        var replica = new ExecutionHarness(interval: 2);
+        replica.Execute();
+        replica.Execute();
+        Order next = replica.NextOrder([]);
+        replica.SendOrder(0, next);
+        replica.SendOrder(1, next);
+        Assert.Equal((2ul, 0ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+        Assert.True(replica.Replica.HasWork);
+        Assert.Single(replica.Tick(500).OrderRequests);
+        replica.MakeExecutedDurable();
+        Assert.Equal((3ul, 2ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+    }
+
+    // The agreement replicas go on meanwhile, and their statements speak of numbers that wait here.
+    [Fact]
+    public void A_statement_about_a_number_that_waits_makes_the_checkpoint_durable()
+    {
+        var replica = new ExecutionHarness(interval: 2);
+        replica.Execute();
+        replica.Execute();
+        for (int i = 0; i < 5; i++)
+        {
+            Order next = replica.NextOrder([]);
+            replica.SendOrder(0, next);
+            replica.SendOrder(1, next);
+        }
+
+        replica.MakeDurable();
+        Assert.Equal((7ul, 6ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+    }
+
+    [Fact]
+    public void A_certified_root_that_is_not_ours_means_that_we_diverged()
+    {
+        var replica = new ExecutionHarness(interval: 2);
+        replica.Execute();
+        replica.Execute();
+        Checkpoint own = replica.MakeDurable().Checkpoints.Single();
+        Checkpoint other = own with { State = own.State with { State = Digest.Of([1]) } };
+        replica.Receive(PartyId.Agreement(0), new StableCertificate([Sign(other, 1), Sign(other, 2)]).Write);
+        Assert.True(replica.Replica.HasDiverged);
+        Assert.Equal(1ul, replica.Rejected(Rejection.Mismatch));
+    }
+
+    [Fact]
+    public void A_root_that_was_certified_before_we_got_there_is_compared_too()
+    {
+        var replica = new ExecutionHarness(interval: 2);
+        replica.Execute();
+        replica.Execute();
+        var twin = new ExecutionHarness(id: 1, interval: 2);
+        twin.Execute();
+        twin.Execute();
+        Checkpoint right = twin.MakeDurable().Checkpoints.Single();
+        Checkpoint wrong = right with { State = right.State with { Annex = Digest.Of([1]) } };
+        replica.Receive(PartyId.Agreement(0), new StableCertificate([Sign(wrong, 1), Sign(wrong, 2)]).Write);
+        Assert.False(replica.Replica.HasDiverged);
+        replica.MakeDurable();
+        Assert.True(replica.Replica.HasDiverged);
+        twin.Receive(PartyId.Agreement(0), new StableCertificate([Sign(right, 0), right]).Write);
+        Assert.False(twin.Replica.HasDiverged);
     }
 
     [Fact]
@@ -157,6 +234,7 @@ public class CheckpointTests
         var replica = new ExecutionHarness(interval: 2);
         Request sync = Ask(0, replica.Open(), 1, Write(), flags: RequestFlags.Sync);
         replica.Execute(sync);
+        replica.MakeDurable();
         Assert.Equal(2ul, replica.Service.LastCheckpoint.Value);
         replica.RestartAndReplay(new SortedDictionary<Digest, Request>());
         Assert.Empty(replica.AskForReply(sync).Replies);
@@ -197,6 +275,7 @@ public class CheckpointTests
     {
         var replica = new ExecutionHarness(interval: 1);
         replica.Execute();
+        replica.MakeDurable();
         replica.Service.TakeCheckpoint(new SequenceNumber(1), [1, 2, 3]);
         Assert.Throws<InvalidDataException>(() => replica.RestartAndReplay(new SortedDictionary<Digest, Request>()));
     }

@@ -21,7 +21,7 @@ internal sealed class ExecutionHarness
     private ulong number;
     private long time = Start;
 
-    public ExecutionHarness(int id = 0, int faults = 1, uint active = 3, int interval = 100, long checkpointBytes = 8 << 20)
+    public ExecutionHarness(int id = 0, int faults = 1, uint active = 3, int interval = 100)
     {
         this.id = id;
         this.active = active;
@@ -29,7 +29,6 @@ internal sealed class ExecutionHarness
         options = new ExecutionOptions
         {
             CheckpointInterval = interval,
-            CheckpointBytes = checkpointBytes,
             Exports = [ExportEntry.Full, ExportEntry.Full with { ReadOnly = true }],
         };
         Replica = Make();
@@ -48,6 +47,9 @@ internal sealed class ExecutionHarness
     public Digest LastHistory => history;
 
     public SequenceNumber Last => new(number);
+
+    /// <summary>The r under which the agreement replicas speak.</summary>
+    public Incarnation LogIncarnation { get; private set; }
 
     public ulong Rejected(Rejection reason) => Replica.Rejections[reason];
 
@@ -92,17 +94,15 @@ internal sealed class ExecutionHarness
             writer.WriteBytes(request.Encoded.Span);
     });
 
-    public Turn SendSynced(int sender, SequenceNumber upTo, Digest at, ulong incarnation = 0) =>
-        Receive(PartyId.Agreement(sender), new Synced(new Incarnation(incarnation), upTo, at).Write);
+    public Turn SendSynced(int sender, SequenceNumber upTo, Digest at, ulong? incarnation = null) =>
+        Receive(PartyId.Agreement(sender), new Synced(new Incarnation(incarnation ?? LogIncarnation.Value), upTo, at).Write);
 
     /// <summary>2f + 1 agreement replicas have everything ordered so far on disk.</summary>
-    public Turn MakeDurable()
-    {
-        Turn last = SendSynced(0, Last, history);
-        for (int sender = 1; sender < Quorum.Strong; sender++)
-            last = SendSynced(sender, Last, history);
-        return last;
-    }
+    public Turn MakeDurable() => MakeDurable(Last, history);
+
+    /// <summary>Everything executed so far is on disk, as agreement replicas see to at once where a checkpoint is due.</summary>
+    public Turn MakeExecutedDurable() => MakeDurable(
+        Replica.Executed, orders.TryGetValue(Replica.Executed.Value, out Order order) ? order.History : default);
 
     public Turn AskForReply(Request request) => Receive(
         request.Client, new FetchReply(request.Session, request.Slot, request.SlotSequence, request.Digest).Write);
@@ -111,12 +111,51 @@ internal sealed class ExecutionHarness
     public Order NextOrder(IEnumerable<Request> requests, long stepNanoseconds = 1_000_000)
     {
         time += stepNanoseconds;
-        var batch = new Batch(EntryKind.Requests, new Timestamp(time), [.. requests.Select(request => request.Digest)]);
+        return NextOrder(new Batch(EntryKind.Requests, new Timestamp(time), [.. requests.Select(request => request.Digest)]));
+    }
+
+    /// <summary>The next entry of the order.</summary>
+    public Order NextOrder(Batch batch)
+    {
         number++;
         history = History.Extend(history, new SequenceNumber(number), batch.Digest);
-        var order = new Order(default, default, new SequenceNumber(number), history, batch);
+        var order = new Order(LogIncarnation, default, new SequenceNumber(number), history, batch);
         orders.Add(number, order);
         return order;
+    }
+
+    /// <summary>The agreement replicas go on in a new log incarnation, in which what was ordered after a number is lost.</summary>
+    public void LoseAfter(SequenceNumber kept, ulong incarnation)
+    {
+        foreach (ulong lost in orders.Keys.Where(other => other > kept.Value).ToList())
+            orders.Remove(lost);
+        number = kept.Value;
+        LogIncarnation = new Incarnation(incarnation);
+        foreach (ulong again in orders.Keys.ToList())
+            orders[again] = orders[again] with { Incarnation = LogIncarnation };
+        history = orders.TryGetValue(number, out Order last) ? last.History : default;
+    }
+
+    /// <summary>f + 1 agreement replicas send again what they have after the last checkpoint.</summary>
+    public Turn SendAgain()
+    {
+        Turn last = default!;
+        foreach (Order order in orders.Values.Where(order => order.Number > Service.LastCheckpoint).ToList())
+        {
+            for (int sender = 0; sender < Quorum.Weak; sender++)
+                last = SendOrder(sender, order);
+        }
+
+        return last;
+    }
+
+    /// <summary>Has an entry executed that is no batch of requests.</summary>
+    public Turn Execute(Batch entry)
+    {
+        Order order = NextOrder(entry);
+        for (int sender = 0; sender < Quorum.Weak - 1; sender++)
+            SendOrder(sender, order);
+        return SendOrder(Quorum.Weak - 1, order);
     }
 
     /// <summary>Has these requests executed as the next batch: bodies first, then f + 1 ORDERs.</summary>
@@ -124,6 +163,8 @@ internal sealed class ExecutionHarness
 
     public Turn ExecuteLater(long stepNanoseconds, params Request[] requests)
     {
+        if (Replica.AwaitsDurability)
+            MakeExecutedDurable();
         foreach (Request request in requests)
             Receive(request);
         Order order = NextOrder(requests, stepNanoseconds);
@@ -152,6 +193,8 @@ internal sealed class ExecutionHarness
                 Receive(requests[digest]);
             for (int sender = 0; sender < Quorum.Weak; sender++)
                 replies.AddRange(SendOrder(sender, order).Replies);
+            if (Replica.AwaitsDurability)
+                MakeExecutedDurable();
         }
 
         return replies;
@@ -188,6 +231,14 @@ internal sealed class ExecutionHarness
         var writer = new MessageWriter();
         OperationCodec.Encode(Credentials.Superuser, operation, writer);
         return writer.ToArray();
+    }
+
+    private Turn MakeDurable(SequenceNumber upTo, Digest at)
+    {
+        Turn last = SendSynced(0, upTo, at);
+        for (int sender = 1; sender < Quorum.Strong; sender++)
+            last = SendSynced(sender, upTo, at);
+        return last;
     }
 
     private ExecutionReplica Make() =>

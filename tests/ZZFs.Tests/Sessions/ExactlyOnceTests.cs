@@ -48,10 +48,24 @@ public class ExactlyOnceTests
     public void A_request_older_than_its_slot_does_not_happen()
     {
         SessionId session = replica.Open();
-        replica.Execute(Ask(0, session, 3, Write()));
-        Assert.Empty(replica.Execute(Ask(0, session, 2, Write())).Replies);
-        Assert.Equal(1ul, replica.Service.Writes);
-        replica.Execute(Ask(0, session, 2, Write(), slot: 1));
+        replica.Execute(Ask(0, session, 1, Write()));
+        replica.Execute(Ask(0, session, 2, Write()));
+        Assert.Empty(replica.Execute(Ask(0, session, 1, Write(5))).Replies);
+        Assert.Equal(2ul, replica.Service.Writes);
+        replica.Execute(Ask(0, session, 1, Write(), slot: 1));
+        Assert.Equal(3ul, replica.Service.Writes);
+    }
+
+    // Else the last slotSeq would not tell which requests of the slot a new log incarnation kept (DESIGN §6).
+    [Fact]
+    public void A_slot_has_no_gaps_but_where_an_incarnation_begins()
+    {
+        SessionId session = replica.Open();
+        replica.Execute(Ask(0, session, 1, Write()));
+        Assert.Empty(replica.Execute(Ask(0, session, 3, Write())).Replies);
+        replica.Execute(Batch.Begin(new Incarnation(7)));
+        Assert.Single(replica.Execute(Ask(0, session, 3, Write(), incarnation: 7)).Replies);
+        Assert.Empty(replica.Execute(Ask(0, session, 5, Write(), incarnation: 7)).Replies);
         Assert.Equal(2ul, replica.Service.Writes);
     }
 

@@ -25,6 +25,18 @@ public class SessionTests
         Assert.NotEqual(session, replica.Open(client: 1, nonce: 7));
     }
 
+    // What a client needs to know of a session that survived a new log incarnation (§6).
+    [Fact]
+    public void Opening_a_session_that_was_used_tells_how_far_its_slots_are()
+    {
+        SessionId session = replica.Open(nonce: 7, slots: 3);
+        replica.Execute(Ask(0, session, 1, Write(), slot: 1));
+        replica.Execute(Ask(0, session, 2, Write(), slot: 1));
+        Turn turn = replica.Execute(AskToOpen(0, nonce: 7, slots: 3));
+        Assert.Equal(session, Opened(turn));
+        Assert.Equal([0ul, 2ul, 0ul], SessionOperation.DecodeSequences(ResultOf(turn.Replies.Single()), 3));
+    }
+
     [Fact]
     public void An_id_is_never_reused()
     {
