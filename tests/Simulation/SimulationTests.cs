@@ -4,8 +4,8 @@ namespace Simulation;
 
 public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
 {
-    private const int FixedSeeds = 120;
-    private const int FreshSeeds = 40;
+    private const int FixedSeeds = 100;
+    private const int FreshSeeds = 20;
 
     [Theory]
     [InlineData(1)]

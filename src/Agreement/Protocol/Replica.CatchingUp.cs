@@ -104,20 +104,31 @@ public sealed partial class Replica
         GrantFill((int)message.Sender.Index, peer.Ceiling);
         if (peer.LowWaterMark < LowWaterMark && Stable is not null)
             SendStable(message.Sender);
-        // From where its disk is, not only its order: what it delivered counts as durable only when prepared in this view.
-        var known = new SequenceNumber(Math.Max(Math.Min(peer.Delivered.Value, peer.Synced.Value), LowWaterMark.Value));
-        for (int i = 0; i < ResendNumbers && known < highestActive; i++)
+        ResendStatements(peer.Delivered, mask);
+
+        // The votes too: fewer than f + 1 may have delivered a number, whose statements alone prove nothing. And from where its
+        // disk is, not only its order: what it delivered counts as durable only when it is prepared in this view.
+        if (peer.View == View)
+            ResendVotes(peer.Synced < peer.Delivered ? peer.Synced : peer.Delivered, mask);
+    }
+
+    private void ResendStatements(SequenceNumber known, uint mask)
+    {
+        known = known > LowWaterMark ? known : LowWaterMark;
+        for (int i = 0; i < ResendNumbers && known < Delivered; i++)
         {
             known = known.Next;
-            if (!log.Holds(known))
-                return;
-            LogSlot slot = log[known];
-            if (slot.Delivered && known > peer.Delivered)
-                SendOrder(slot, MessageKind.Committed, new Recipients(mask, 0, null));
+            SendOrder(log[known], MessageKind.Committed, new Recipients(mask, 0, null));
+        }
+    }
 
-            // The votes too: fewer than f + 1 may have delivered this number, whose statements alone prove nothing.
-            if (peer.View == View)
-                ResendVotes(slot, mask);
+    private void ResendVotes(SequenceNumber known, uint mask)
+    {
+        known = known > LowWaterMark ? known : LowWaterMark;
+        for (int i = 0; i < ResendNumbers && known < highestActive && log.Holds(known.Next); i++)
+        {
+            known = known.Next;
+            ResendVotes(log[known], mask);
         }
     }
 

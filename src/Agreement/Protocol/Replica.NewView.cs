@@ -88,6 +88,9 @@ public sealed partial class Replica
         if ((slot.Delivered || slot.Learned) && slot.Batch!.Digest != digest)
         {
             // Committed in this view or a later one, as we heard before we heard of the view.
+            slot.LearnedView = View;
+            if (slot.LastPrepared is not null)
+                slot.LastPrepared = new ViewedDigest(View, slot.Batch.Digest);
             Activate(slot.Number);
         }
         else if (digest is not { } chosen)

@@ -9,15 +9,11 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
 
     private static readonly PlantedBug[] Bugs =
     [
-        new("Batches are committed by 2f", "src/Agreement/Messages/Quorum.cs", "Strong => (2 * Faults) + 1", "Strong => 2 * Faults", "equivocation"),
         new("Batches are prepared by 2f", "src/Agreement/Messages/Quorum.cs", "Prepares => 2 * Faults", "Prepares => (2 * Faults) - 1", "equivocation"),
         new("Votes are not counted per value", Protocol + "LogSlot.cs", "views[sender] == view.Value && digests[sender] == digest", "views[sender] == view.Value", "equivocation"),
-        new("A new view ignores Q sets", Protocol + "NewViewChoice.cs", "&& WasProposed(entries, candidate, quorum)", "", "forged view changes", 40),
-        new("A new view ignores conflicting P sets", Protocol + "NewViewChoice.cs", "&& CanHaveCommittedNothingElse(entries, candidate, quorum)", "", "forged view changes", 40),
         new("A new view takes null though something was prepared", Protocol + "NewViewChoice.cs", "return without >= quorum.Strong", "return without >= 1", "forged view changes", 40),
         new("A checkpoint is stable with one signature", Protocol + "Replica.Checkpoints.cs", "return matching.Count >= quorum.Weak", "return matching.Count >= 1", "lying executors"),
-        new("A reply is accepted from f", "src/ZZFs/Client/ReplyCollector.cs", "< quorum.Weak", "< quorum.Faults", "lying executors"),
-        new("Votes leave above the high water mark", Protocol + "Replica.NormalCase.cs", "_ when slot.Number > log.HighWaterMark => false", "_ when slot.Number > log.Horizon => false", "nonsense"),
+        new("A reply is accepted from f", "src/ZZFs/Client/ReplyCollector.cs", "if (BitOperations.PopCount(voters) < quorum.Weak)", "if (BitOperations.PopCount(voters) < quorum.Faults)", "lying executors"),
         new("Numbers have no upper bound", Protocol + "MessageLog.cs", "number > LowWaterMark && number <= Horizon", "number > LowWaterMark", "nonsense"),
         new("Votes for an old epoch justify the next", Protocol + "Replica.Epochs.cs", "if (recovers[i]?.Epoch == Epoch)", "if (recovers[i] is not null)", "false alarms"),
         new("A view that does not begin has no timer", Protocol + "Replica.ViewChange.cs", "if (!InView && now - leftAt >= patience)", "if (now < 0)", "mute", 40),
@@ -26,7 +22,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("A reply to an fsync does not wait for disks", Execution + "ExecutionReplica.Requests.cs", "if (slot.IsSync && durability.Durable < slot.Number)", "if (slot.IsSync && slot.Number.Value == 0)", "slow disks"),
         new("What f + 1 disks hold counts as durable", Execution + "DurabilityTracker.cs", "sorted.Length - quorum.Strong", "sorted.Length - quorum.Weak", "slow disks"),
         new("A request that nobody verified starts the timer", Protocol + "RequestPool.cs", "if (!entry.Verified && !isValid(entry.Request))\n            {\n                StopWaiting(entry);", "if (waited < 0)\n            {\n                StopWaiting(entry);", "hostile clients"),
-        new("A repeated request is executed again", Execution + "ExecutionReplica.Requests.cs", "if (request.SlotSequence <= slot.Sequence && !isRepetition)", "if (request.SlotSequence < slot.Sequence && !isRepetition)", "lossy"),
+        new("A repeated request is executed again", Execution + "ExecutionReplica.Requests.cs", "if (!isNext && !isRepetition)", "if (request.SlotSequence < slot.Sequence)", "lossy"),
         new("One agreement replica decides the order", Execution + "OrderedQueue.cs", "if (count >= quorum.Weak)", "if (count >= 1)", "forged orders"),
         new("Batches are accepted without their bodies", Protocol + "Replica.NormalCase.cs", "&& HoldsBodies(slot.Batch),", ",", "nonsense"),
     ];
