@@ -66,6 +66,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
             log.Sync();
         }
 
+        bootMark.Start();
         replica.OnLogSynced(replica.Output.RecordCount);
         replica.Output.Clear();
         status = Describe();

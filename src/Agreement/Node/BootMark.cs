@@ -20,7 +20,7 @@ internal sealed class BootMark
         this.bootId = bootId;
     }
 
-    /// <summary>Reads what a former life left and writes that this one runs.</summary>
+    /// <summary>Reads what a former life left; it stays until <see cref="Start"/>.</summary>
     /// <param name="folder">The node's data folder, which exists.</param>
     /// <param name="mayHaveLostWrites">Whether the machine went down since, and not after a clean stop.</param>
     /// <exception cref="IOException">The disk refuses.</exception>
@@ -34,9 +34,14 @@ internal sealed class BootMark
             mayHaveLostWrites = words is not [_, Stopped] && words[0] != mark.bootId;
         }
 
-        mark.Write(Running);
         return mark;
     }
+
+    /// <summary>
+    /// Notes that the node runs under this boot. What follows from the former mark must be on disk by then, or a node that
+    /// dies in between would forget it.
+    /// </summary>
+    public void Start() => Write(Running);
 
     /// <summary>Notes a clean stop; everything else must be on disk by then.</summary>
     public void Stop() => Write(Stopped);
