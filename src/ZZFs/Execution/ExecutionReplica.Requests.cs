@@ -60,9 +60,9 @@ public sealed partial class ExecutionReplica
         bool isRepetition = request.SlotSequence == slot.Sequence && request.Digest == slot.RequestDigest && slot.IsRepeatable;
 
         // Sequences have no gaps but where an incarnation begins, so that one number per slot tells a client which of its
-        // requests a new incarnation kept.
-        bool isNext = request.SlotSequence == slot.Sequence + 1
-            || (request.SlotSequence > slot.Sequence && request.Incarnation.CompareTo(slot.Incarnation) > 0);
+        // requests a new incarnation kept. A session that was opened in this one has lost nothing to it.
+        bool crosses = request.Incarnation.CompareTo(slot.Incarnation) > 0 && request.Incarnation.CompareTo(session.OpenedIn) > 0;
+        bool isNext = request.SlotSequence == slot.Sequence + 1 || (request.SlotSequence > slot.Sequence && crosses);
         if (!isNext && !isRepetition)
             return;
         sessions.Touch(session);

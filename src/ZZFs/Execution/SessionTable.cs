@@ -39,8 +39,16 @@ public sealed class SessionSlot
 /// <summary>A client's session.</summary>
 public sealed class Session(SessionId id, uint client, UInt128 nonce, int slots)
 {
+    private const int IncarnationShift = 40;
+
+    /// <summary>The name of the session that is opened as so manieth, in an incarnation.</summary>
+    public static SessionId Name(Incarnation incarnation, ulong count) => new((incarnation.Value << IncarnationShift) | count);
+
     /// <summary>Its name.</summary>
     public SessionId Id { get; } = id;
+
+    /// <summary>The incarnation in which it was opened, which its name contains.</summary>
+    public Incarnation OpenedIn => new(Id.Value >> IncarnationShift);
 
     /// <summary>Index of the client that opened it.</summary>
     public uint Client { get; } = client;
@@ -123,7 +131,7 @@ public sealed class SessionTable
         }
 
         opened++;
-        var id = new SessionId((incarnation.Value << 40) | opened);
+        SessionId id = Session.Name(incarnation, opened);
         var made = new Session(id, client, nonce, slots) { LastUsed = leaseClock };
         sessions.Add(id.Value, made);
         return made;

@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using Agreement.Protocol;
 using Agreement.Tests.Protocol;
+using ZZFs.Execution;
 using static ZZFs.Tests.Execution.ExecutionHarness;
 
 namespace ZZFs.Tests.Execution;
@@ -126,6 +127,20 @@ public class IncarnationTests
         Assert.Equal(7ul, replica.Service.Contexts[^1].Incarnation.Value);
         replica.Execute(Batch.Begin(new Incarnation(6)));
         Assert.Single(replica.Execute(Ask(0, session, 3, Write(), incarnation: 7)).Replies);
+    }
+
+    // A gap is allowed to a session that an incarnation took something from, not to one that was opened in it.
+    [Fact]
+    public void A_session_of_the_present_incarnation_has_no_gap_before_its_first_request()
+    {
+        replica.LoseAfter(default, incarnation: 7);
+        replica.Execute(Batch.Begin(new Incarnation(7)));
+        byte[] open = Session(new SessionOperation(SessionOperationKind.Open, 1, 8));
+        SessionId session = Opened(replica.Execute(Ask(0, SessionId.None, 1, open, incarnation: 7)));
+        replica.Execute(Ask(0, session, 2, Write(), incarnation: 7));
+        Assert.Equal(0ul, replica.Service.Writes);
+        Assert.Single(replica.Execute(Ask(0, session, 1, Write(), incarnation: 7)).Replies);
+        Assert.Equal(1ul, replica.Service.Writes);
     }
 
     [Fact]
