@@ -122,9 +122,6 @@ public sealed partial class Replica
     public bool HasWork =>
         pool.Waiting > 0 || highestActive > Delivered || deferredOrders.Count > 0 || !InView || justifiedAt != 0 || chosenMissing > 0;
 
-    /// <summary>Bytes of request bodies that numbers above the low water mark keep in memory.</summary>
-    public long LogBytes => logBytes;
-
     /// <summary>Request bodies held, those waiting to be ordered included.</summary>
     public int HeldRequests => pool.Held;
 

@@ -16,6 +16,9 @@ internal sealed class RequestPool
     private readonly ReplicaOptions options;
     private int nextClient;
 
+    // Waiting requests that were passed on to the primary: none while it is quick, so that judging its pace costs nothing.
+    private int passedOn;
+
     public RequestPool(int clientCount, ReplicaOptions options)
     {
         this.options = options;
@@ -124,7 +127,7 @@ internal sealed class RequestPool
     public bool TryGetPassedOn(in Digest digest, out long passedOnAt, out int bytes)
     {
         bool known = entries.TryGetValue(digest, out Entry? entry);
-        passedOnAt = known && entry!.Waiting ? entry.PassedOnAt : 0;
+        passedOnAt = known ? entry!.PassedOnAt : 0;
         bytes = known ? entry!.Request.Encoded.Length : 0;
         return known;
     }
@@ -133,7 +136,7 @@ internal sealed class RequestPool
     public long OldestPassedOn(long now)
     {
         long oldest = now;
-        if (Waiting == 0)
+        if (passedOn == 0)
             return oldest;
         foreach (ClientState client in clients)
         {
@@ -152,6 +155,8 @@ internal sealed class RequestPool
             foreach (Entry entry in client.Queue)
                 entry.PassedOnAt = 0;
         }
+
+        passedOn = 0;
     }
 
     /// <summary>Whether this request waits and its signature was verified.</summary>
@@ -216,6 +221,7 @@ internal sealed class RequestPool
             if (entry.PassedOnAt == 0)
             {
                 entry.PassedOnAt = now;
+                passedOn++;
                 passOn(entry.Request);
             }
 
@@ -288,7 +294,6 @@ internal sealed class RequestPool
     private void Enqueue(ClientState client, Entry entry, long now)
     {
         entry.Waiting = true;
-        entry.PassedOnAt = 0;
         entry.ArrivedAt = now;
         client.Queue.AddLast(entry.Place);
         client.WaitingRequests++;
@@ -301,6 +306,9 @@ internal sealed class RequestPool
         if (!entry.Waiting)
             return;
         entry.Waiting = false;
+        if (entry.PassedOnAt > 0)
+            passedOn--;
+        entry.PassedOnAt = 0;
         ClientState client = clients[entry.Request.Client.Index];
         client.Queue.Remove(entry.Place);
         client.WaitingRequests--;
