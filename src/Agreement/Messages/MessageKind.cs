@@ -74,4 +74,7 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.ReplyAffidavit"/>: agreement replica to client.</summary>
     ReplyAffidavit = 24,
+
+    /// <summary><see cref="Messages.Held"/>: backup to primary.</summary>
+    Held = 25,
 }

@@ -144,6 +144,41 @@ public readonly record struct Progress(
     }
 }
 
+/// <summary>
+/// HELD: a backup tells the primary which requests it holds that came over their clients' own links. It keeps them for
+/// several seconds whatever is found of their signatures.
+/// </summary>
+/// <remarks>Layout: kind (1), count (4), digests (32 each). A slice of the message that was received.</remarks>
+public readonly struct Held
+{
+    private readonly ReadOnlyMemory<byte> digests;
+
+    private Held(ReadOnlyMemory<byte> digests) => this.digests = digests;
+
+    /// <summary>How many requests it names.</summary>
+    public int Count => digests.Length / Digest.SizeBytes;
+
+    /// <summary>One of them.</summary>
+    public Digest this[int index] => new(digests.Span.Slice(index * Digest.SizeBytes, Digest.SizeBytes));
+
+    /// <summary>Appends the message; at most <see cref="Limits.MaximumBatchRequests"/> requests.</summary>
+    public static void Write(MessageWriter writer, ReadOnlySpan<Digest> requests)
+    {
+        writer.WriteByte((byte)MessageKind.Held);
+        writer.WriteUInt32((uint)requests.Length);
+        foreach (ref readonly Digest request in requests)
+            writer.WriteDigest(request);
+    }
+
+    /// <summary>Parses what follows the kind byte.</summary>
+    public static bool TryRead(ref MessageReader reader, out Held message)
+    {
+        int count = reader.ReadCount(Limits.MaximumBatchRequests);
+        message = new Held(reader.ReadRaw(count * Digest.SizeBytes));
+        return reader.Complete;
+    }
+}
+
 /// <summary>Asks for bodies by digest.</summary>
 /// <remarks>Layout: kind (1), count (4), digests (32 each).</remarks>
 public readonly record struct FetchBodies(Digest[] Digests)

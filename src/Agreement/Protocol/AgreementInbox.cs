@@ -39,6 +39,9 @@ public sealed class AgreementInbox(Replica replica)
             case MessageKind.Commit when Vote.TryRead(ref reader, out Vote vote):
                 replica.OnCommit(Verified<Vote>.OverLink(from, vote));
                 return true;
+            case MessageKind.Held when Held.TryRead(ref reader, out Held held):
+                replica.OnHeld(Verified<Held>.OverLink(from, held));
+                return true;
             case MessageKind.Committed when Order.TryRead(ref reader, out Order statement):
                 replica.OnCommitted(Verified<Order>.OverLink(from, statement));
                 return true;

@@ -58,7 +58,7 @@ public sealed partial class Replica
         enteredAt = now;
         primaryLostAt = (lostReplicas & (1u << Primary)) != 0 ? now : 0;
         pace.Reset();
-        pool.ForgetPassedOn();
+        pool.BeginView();
         if (choice.Stable is not null && choice.Stable.State.Number > LowWaterMark)
             BecomeStable(choice.Stable);
         if (choice.Incarnation != Incarnation || Contradicts(View, choice))

@@ -26,12 +26,14 @@ public sealed partial class Replica
             return;
         }
 
-        if (!pool.TryAdd(request, now, out Rejection rejection))
+        if (!pool.TryAdd(request, now, out bool isNew, out Rejection rejection))
         {
             Rejections.Count(rejection);
             return;
         }
 
+        if (isNew)
+            WillTellHeld(request.Digest);
         BodyArrived();
     }
 
@@ -185,7 +187,7 @@ public sealed partial class Replica
         while (pool.Waiting > 0 && MayPropose() && logBytes <= options.MaximumLogBytes)
         {
             proposal.Clear();
-            pool.TakeBatch(isValid, proposal);
+            pool.TakeBatch(now, inFlight: lastProposed > Delivered, isValid, proposal);
             if (proposal.Count == 0)
                 break;
             ProposeNext(new Batch(EntryKind.Requests, NextTimestamp(), [.. proposal]));

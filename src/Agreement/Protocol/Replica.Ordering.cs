@@ -22,6 +22,7 @@ public sealed partial class Replica
             return;
         connectedReplicas &= ~(1u << (int)party.Index);
         lostReplicas |= 1u << (int)party.Index;
+        pool.ForgetHeldBy((int)party.Index);
         if ((int)party.Index == Primary)
             primaryLostAt = now;
     }

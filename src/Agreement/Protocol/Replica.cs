@@ -63,7 +63,7 @@ public sealed partial class Replica
         pace = new PrimaryPace();
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
         log = new MessageLog(options.Window, quorum.AgreementReplicas);
-        pool = new RequestPool(clients, options);
+        pool = new RequestPool(clients, quorum, options);
         checkpoints = new List<Checkpoint>[quorum.ExecutionReplicas];
         for (int i = 0; i < checkpoints.Length; i++)
             checkpoints[i] = [];
@@ -138,7 +138,11 @@ public sealed partial class Replica
     }
 
     /// <summary>Ends a turn: proposes what has gathered.</summary>
-    public void EndTurn() => Propose();
+    public void EndTurn()
+    {
+        Propose();
+        TellHeld();
+    }
 
     /// <summary>Lets time pass: re-sends and fetches what is overdue. Call about every 10 ms while <see cref="HasWork"/>, else every 100.</summary>
     public void Tick()

@@ -24,6 +24,12 @@ public sealed record ReplicaOptions
     /// <summary>How long a missing body may take before it is fetched, in milliseconds.</summary>
     public int BodyGraceMilliseconds { get; init; } = 4;
 
+    /// <summary>
+    /// While proposals are in flight, the primary checks the signature of a request that too few replicas hold only after
+    /// this time, in milliseconds.
+    /// </summary>
+    public int HeldGraceMilliseconds { get; init; } = 8;
+
     /// <summary>How long a number may stay undelivered before peers are asked for what is missing, in milliseconds.</summary>
     public int StallMilliseconds { get; init; } = 60;
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Agreement.Messages;
 
 namespace Agreement.Protocol;
@@ -11,20 +12,37 @@ internal sealed class RequestPool
     /// <summary>A body that nobody ordered for this long is dropped; its client will send it again, in milliseconds.</summary>
     private const long WaitingMilliseconds = 10_000;
 
-    private readonly Dictionary<Digest, Entry> entries = [];
-    private readonly ClientState[] clients;
+    /// <summary>
+    /// For how long after its arrival what others say of holding a request is relied on, in milliseconds: much shorter than
+    /// they keep it.
+    /// </summary>
+    private const long HeldMilliseconds = 4000;
+
+    /// <summary>A replica says that it holds a request only this long after it arrived, in milliseconds.</summary>
+    private const long PromiseMilliseconds = 1000;
+
+    /// <summary>Dropped bodies' places that are kept to be used again.</summary>
+    private const int MaximumFree = 4096;
+
+    private readonly Dictionary<Digest, PooledRequest> entries = [];
+    private readonly Stack<PooledRequest> free = [];
+    private readonly ClientQueue[] clients;
+    private readonly Quorum quorum;
     private readonly ReplicaOptions options;
+    private readonly EarlyStatements early;
     private int nextClient;
 
     // Waiting requests that were passed on to the primary: none while it is quick, so that judging its pace costs nothing.
     private int passedOn;
 
-    public RequestPool(int clientCount, ReplicaOptions options)
+    public RequestPool(int clientCount, Quorum quorum, ReplicaOptions options)
     {
+        this.quorum = quorum;
         this.options = options;
-        clients = new ClientState[clientCount];
+        early = new EarlyStatements(quorum.AgreementReplicas);
+        clients = new ClientQueue[clientCount];
         for (int i = 0; i < clientCount; i++)
-            clients[i] = new ClientState();
+            clients[i] = new ClientQueue();
     }
 
     /// <summary>Requests that wait to be ordered.</summary>
@@ -34,14 +52,16 @@ internal sealed class RequestPool
     public int Held => entries.Count;
 
     /// <summary>The body with this digest, if held.</summary>
-    public Request? Find(in Digest digest) => entries.TryGetValue(digest, out Entry? entry) ? entry.Request : null;
+    public Request? Find(in Digest digest) => entries.TryGetValue(digest, out PooledRequest? entry) ? entry.Request : null;
 
     /// <summary>Takes a body that came over its client's own link.</summary>
     /// <param name="request">The body.</param>
     /// <param name="now">Milliseconds.</param>
+    /// <param name="isNew">Whether it was not held before.</param>
     /// <param name="rejection">Why it was not taken, if the result is false.</param>
-    public bool TryAdd(Request request, long now, out Rejection rejection)
+    public bool TryAdd(Request request, long now, out bool isNew, out Rejection rejection)
     {
+        isNew = false;
         rejection = default;
         if (request.Client.Index >= clients.Length)
         {
@@ -49,8 +69,8 @@ internal sealed class RequestPool
             return false;
         }
 
-        ClientState client = clients[request.Client.Index];
-        if (entries.TryGetValue(request.Digest, out Entry? known))
+        ClientQueue client = clients[request.Client.Index];
+        if (entries.TryGetValue(request.Digest, out PooledRequest? known))
         {
             // Ordered before and still in the window: its client asks again because it has no reply. The execution
             // replicas answer that; ordering it again serves only when they have lost a large reply.
@@ -65,15 +85,16 @@ internal sealed class RequestPool
             return false;
         }
 
-        client.Expire(this, now);
+        Expire(client, now);
         if (!client.HasRoom(request, options))
         {
             rejection = Rejection.ClientOverLimit;
             return false;
         }
 
-        var entry = new Entry(request);
-        entries.Add(request.Digest, entry);
+        isNew = true;
+        PooledRequest entry = Hold(request);
+        entry.HeldBy = early.Take(request.Digest, now);
         Enqueue(client, entry, now);
         return true;
     }
@@ -82,13 +103,13 @@ internal sealed class RequestPool
     public void AddOrdered(Request request)
     {
         if (!entries.ContainsKey(request.Digest))
-            entries.Add(request.Digest, new Entry(request));
+            Hold(request);
     }
 
     /// <summary>A batch above the low water mark refers to this body: it no longer waits, and stays.</summary>
     public Request Reference(in Digest digest, long now)
     {
-        Entry entry = entries[digest];
+        PooledRequest entry = entries[digest];
         entry.References++;
         entry.OrderedAt = now;
         StopWaiting(entry);
@@ -99,19 +120,20 @@ internal sealed class RequestPool
     /// <returns>Bytes of the body.</returns>
     public int Release(in Digest digest)
     {
-        if (!entries.TryGetValue(digest, out Entry? entry))
+        if (!entries.TryGetValue(digest, out PooledRequest? entry))
             return 0;
         entry.References--;
+        int bytes = entry.Request.Encoded.Length;
         DropIfUnused(entry);
-        return entry.Request.Encoded.Length;
+        return bytes;
     }
 
     /// <summary>A batch with this request was proposed and is not any more: it waits again, unless it was delivered.</summary>
     public void Requeue(in Digest digest, long now)
     {
-        if (!entries.TryGetValue(digest, out Entry? entry) || entry.Waiting)
+        if (!entries.TryGetValue(digest, out PooledRequest? entry) || entry.Waiting)
             return;
-        ClientState client = clients[entry.Request.Client.Index];
+        ClientQueue client = clients[entry.Request.Client.Index];
         if (!client.IsSettled(entry.Request))
             Enqueue(client, entry, now);
     }
@@ -119,14 +141,14 @@ internal sealed class RequestPool
     /// <summary>Forgets what was delivered: after a rollback the slots of sessions go on from where they were.</summary>
     public void ForgetDelivered()
     {
-        foreach (ClientState client in clients)
+        foreach (ClientQueue client in clients)
             client.ForgetDelivered();
     }
 
     /// <summary>When a request was passed on to the primary, 0 if it wasn't, and its length.</summary>
     public bool TryGetPassedOn(in Digest digest, out long passedOnAt, out int bytes)
     {
-        bool known = entries.TryGetValue(digest, out Entry? entry);
+        bool known = entries.TryGetValue(digest, out PooledRequest? entry);
         passedOnAt = known ? entry!.PassedOnAt : 0;
         bytes = known ? entry!.Request.Encoded.Length : 0;
         return known;
@@ -138,7 +160,7 @@ internal sealed class RequestPool
         long oldest = now;
         if (passedOn == 0)
             return oldest;
-        foreach (ClientState client in clients)
+        foreach (ClientQueue client in clients)
         {
             if (client.FirstUnsettled() is { PassedOnAt: > 0 } entry)
                 oldest = Math.Min(oldest, entry.PassedOnAt);
@@ -147,21 +169,57 @@ internal sealed class RequestPool
         return oldest;
     }
 
-    /// <summary>Another replica is the primary: what was passed on to the last one is not known to it.</summary>
-    public void ForgetPassedOn()
+    /// <summary>Another view began: what was passed on to the last primary, or told to it, is not known to this one.</summary>
+    public void BeginView()
     {
-        foreach (ClientState client in clients)
-        {
-            foreach (Entry entry in client.Queue)
-                entry.PassedOnAt = 0;
-        }
-
+        early.Clear();
         passedOn = 0;
+        foreach (ClientQueue client in clients)
+        {
+            for (PooledRequest? entry = client.First; entry is not null; entry = entry.Next)
+            {
+                entry.PassedOnAt = 0;
+                entry.HeldBy = 0;
+            }
+        }
+    }
+
+    /// <summary>A replica says that it holds a request that came over its client's own link.</summary>
+    public void HeldBy(int replica, in Digest digest, long now)
+    {
+        if (entries.TryGetValue(digest, out PooledRequest? entry))
+            entry.HeldBy |= 1u << replica;
+        else
+            early.Add(replica, digest, now);
+    }
+
+    /// <summary>Forgets what a replica said that it holds: it may have started again.</summary>
+    public void ForgetHeldBy(int replica)
+    {
+        early.Clear();
+        foreach (ClientQueue client in clients)
+        {
+            for (PooledRequest? entry = client.First; entry is not null; entry = entry.Next)
+                entry.HeldBy &= ~(1u << replica);
+        }
+    }
+
+    /// <summary>
+    /// The primary is about to be told that this request is held: from now on it stays until it is ordered or waits too long,
+    /// whatever is found of its signature.
+    /// </summary>
+    /// <returns>False when there is no use in telling.</returns>
+    public bool TryPromise(in Digest digest, long now)
+    {
+        if (!entries.TryGetValue(digest, out PooledRequest? entry) || !entry.Waiting || now - entry.ArrivedAt > PromiseMilliseconds)
+            return false;
+        entry.Promised = true;
+        return true;
     }
 
     /// <summary>Whether this request waits and its signature was verified.</summary>
     public bool IsWaitingVerified(in Digest digest) =>
-        entries.TryGetValue(digest, out Entry? entry) && entry is { Waiting: true, Verified: true };
+        entries.TryGetValue(digest, out PooledRequest? entry) && entry is { Waiting: true, Verified: true };
 
     /// <summary>Takes a request that a peer passed on, with a signature that was verified.</summary>
     /// <returns>False when its client has too much waiting, or is unknown.</returns>
@@ -169,19 +227,19 @@ internal sealed class RequestPool
     {
         if (request.Client.Index >= clients.Length)
             return false;
-        ClientState client = clients[request.Client.Index];
-        if (!entries.TryGetValue(request.Digest, out Entry? entry))
+        ClientQueue client = clients[request.Client.Index];
+        if (!entries.TryGetValue(request.Digest, out PooledRequest? entry))
         {
             if (!client.HasRoom(request, options))
                 return false;
-            entry = new Entry(request);
-            entries.Add(request.Digest, entry);
+            entry = Hold(request);
         }
 
         // What came over its client's link may have borne a bad signature.
         if (!entry.Verified && entry.References == 0)
             entry.Request = request;
         entry.Verified = entry.Forwarded = true;
+        entry.Bad = false;
         if (!entry.Waiting && (entry.OrderedAt == 0 || now - entry.OrderedAt >= options.ReorderMilliseconds))
             Enqueue(client, entry, now);
         return true;
@@ -196,24 +254,16 @@ internal sealed class RequestPool
         if (Waiting == 0)
             return false;
         bool overdue = false;
-        foreach (ClientState client in clients)
+        foreach (ClientQueue client in clients)
         {
-            Entry? entry = client.FirstUnsettled();
-            if (!ReferenceEquals(entry, client.Head))
-            {
-                client.Head = entry;
-                client.HeadSince = now;
-            }
-
-            if (entry is null)
+            if (client.FirstUnsettled(now, out long firstSince) is not { } entry)
                 continue;
-            long waited = now - Math.Max(Math.Max(client.HeadSince, entry.ArrivedAt), floor);
+            long waited = now - Math.Max(Math.Max(firstSince, entry.ArrivedAt), floor);
             if (waited < grace)
                 continue;
             if (!entry.Verified && !isValid(entry.Request))
             {
-                StopWaiting(entry);
-                DropIfUnused(entry);
+                Refuse(entry);
                 continue;
             }
 
@@ -231,17 +281,30 @@ internal sealed class RequestPool
         return overdue;
     }
 
-    /// <summary>Takes the next requests to propose, one client after the other, within the bounds of a batch.</summary>
+    /// <summary>
+    /// Takes the next requests to propose, one client after the other, within the bounds of a batch. Of those that 2f + 1
+    /// replicas hold from their client no signature is checked: f + 1 correct ones are among them and accept them, and what
+    /// f + 1 accept is valid for all (DESIGN §4).
+    /// </summary>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="inFlight">
+    /// Whether proposals are in flight. Then those requests that fewer replicas hold so far are left for a short time, in
+    /// which they may become known: signatures cost more than all else. Otherwise one of them is checked, to go on.
+    /// </param>
     /// <param name="isValid">Checks the signature; a request that fails is dropped.</param>
     /// <param name="batch">Filled with their digests.</param>
-    public void TakeBatch(Func<Request, bool> isValid, List<Digest> batch)
+    public void TakeBatch(long now, bool inFlight, Func<Request, bool> isValid, List<Digest> batch)
     {
         long bytes = 0;
         int idleClients = 0;
+        bool spare = inFlight;
         while (Waiting > 0 && batch.Count < Limits.MaximumBatchRequests && idleClients < clients.Length)
         {
-            ClientState client = clients[nextClient];
-            Entry? entry = client.Peek();
+            ClientQueue client = clients[nextClient];
+            PooledRequest? entry = client.First;
+            bool isValidUnchecked = entry is not null && IsValidUnchecked(entry, now);
+            if (spare && !isValidUnchecked && now - entry?.ArrivedAt < options.HeldGraceMilliseconds)
+                entry = null;
             if (entry is not null && batch.Count > 0 && bytes + entry.Request.Encoded.Length > Limits.MaximumBatchBytes)
                 return;
             nextClient = (nextClient + 1) % clients.Length;
@@ -256,13 +319,14 @@ internal sealed class RequestPool
 
             // Of two requests under one slot number the first ordered wins; the other can have no effect any more.
             bool isLate = entry is { OrderedAt: 0, Forwarded: false } && client.IsSettled(entry.Request);
-            if (isLate || (!entry.Verified && !isValid(entry.Request)))
+            if (isLate || entry.Bad || (!isValidUnchecked && !isValid(entry.Request)))
             {
                 DropIfUnused(entry);
                 continue;
             }
 
-            entry.Verified = true;
+            entry.Verified |= !isValidUnchecked;
+            spare |= !isValidUnchecked;
             bytes += entry.Request.Encoded.Length;
             batch.Add(entry.Request.Digest);
         }
@@ -273,14 +337,14 @@ internal sealed class RequestPool
     {
         if (Waiting == 0)
             return;
-        foreach (ClientState client in clients)
-            client.Expire(this, now);
+        foreach (ClientQueue client in clients)
+            Expire(client, now);
     }
 
     /// <summary>The batch that wanted this body will not be accepted: the body goes, unless something else needs it.</summary>
     public void Discard(in Digest digest)
     {
-        if (entries.TryGetValue(digest, out Entry? entry))
+        if (entries.TryGetValue(digest, out PooledRequest? entry))
             DropIfUnused(entry);
     }
 
@@ -291,17 +355,41 @@ internal sealed class RequestPool
             clients[request.Client.Index].Delivered(request);
     }
 
-    private void Enqueue(ClientState client, Entry entry, long now)
+    private PooledRequest Hold(Request request)
+    {
+        PooledRequest entry = free.Count > 0 ? free.Pop() : new PooledRequest();
+        entry.Request = request;
+        entries.Add(request.Digest, entry);
+        return entry;
+    }
+
+    // A vouching replica that is correct keeps what it spoke of for longer than we rely on that.
+    private bool IsValidUnchecked(PooledRequest entry, long now) =>
+        entry.Verified
+        || (now - entry.ArrivedAt < HeldMilliseconds && BitOperations.PopCount(entry.HeldBy) + 1 >= quorum.Strong);
+
+    // With a bad signature it makes nobody change views. Where the primary was told of it, it may still be ordered.
+    private void Refuse(PooledRequest entry)
+    {
+        if (entry.Promised)
+        {
+            entry.Bad = true;
+            return;
+        }
+
+        StopWaiting(entry);
+        DropIfUnused(entry);
+    }
+
+    private void Enqueue(ClientQueue client, PooledRequest entry, long now)
     {
         entry.Waiting = true;
         entry.ArrivedAt = now;
-        client.Queue.AddLast(entry.Place);
-        client.WaitingRequests++;
-        client.WaitingBytes += entry.Request.Encoded.Length;
+        client.Append(entry);
         Waiting++;
     }
 
-    private void StopWaiting(Entry entry)
+    private void StopWaiting(PooledRequest entry)
     {
         if (!entry.Waiting)
             return;
@@ -309,107 +397,26 @@ internal sealed class RequestPool
         if (entry.PassedOnAt > 0)
             passedOn--;
         entry.PassedOnAt = 0;
-        ClientState client = clients[entry.Request.Client.Index];
-        client.Queue.Remove(entry.Place);
-        client.WaitingRequests--;
-        client.WaitingBytes -= entry.Request.Encoded.Length;
+        clients[entry.Request.Client.Index].Remove(entry);
         Waiting--;
     }
 
-    private void DropIfUnused(Entry entry)
+    private void Expire(ClientQueue client, long now)
     {
-        if (entry.References <= 0 && !entry.Waiting)
-            entries.Remove(entry.Request.Digest);
-    }
-
-    private sealed class Entry
-    {
-        public Request Request;
-
-        /// <summary>Its place in its client's queue, where it is exactly while it waits.</summary>
-        public readonly LinkedListNode<Entry> Place;
-
-        public int References;
-        public bool Waiting;
-        public bool Verified;
-        public bool Forwarded;
-        public long ArrivedAt;
-        public long PassedOnAt;
-        public long OrderedAt;
-
-        public Entry(Request request)
+        while (client.First is { } entry && now - entry.ArrivedAt > WaitingMilliseconds)
         {
-            Request = request;
-            Place = new LinkedListNode<Entry>(this);
+            StopWaiting(entry);
+            DropIfUnused(entry);
         }
     }
 
-    private sealed class ClientState
+    private void DropIfUnused(PooledRequest entry)
     {
-        /// <summary>Slots remembered for one client: all of two full sessions. Forgetting one only costs a duplicate in the order.</summary>
-        private const int MaximumSlotsRemembered = 2 * Limits.MaximumSlots;
-
-        // What no longer waits leaves at once, not when it comes to the head: behind one request that nobody orders,
-        // the bodies of all later ones would else stay in memory beyond every bound.
-        public readonly LinkedList<Entry> Queue = new();
-        public int WaitingRequests;
-        public long WaitingBytes;
-        private readonly Dictionary<(ulong Session, ushort Slot), ulong> delivered = [];
-
-        /// <summary>The first request that waits with effect, as last seen, and since when it was the first.</summary>
-        public Entry? Head;
-        public long HeadSince;
-
-        public Entry? Peek() => Queue.First?.Value;
-
-        public Entry? FirstUnsettled()
-        {
-            for (LinkedListNode<Entry>? place = Queue.First; place is not null; place = place.Next)
-            {
-                if (!IsSettled(place.Value.Request))
-                    return place.Value;
-            }
-
-            return null;
-        }
-
-        public bool HasRoom(Request request, ReplicaOptions options) =>
-            WaitingRequests < options.ClientPendingRequests
-            && WaitingBytes + request.Encoded.Length <= options.ClientPendingBytes;
-
-        // A request of its slot with the same number or a higher one was delivered: nobody waits for this one.
-        public bool IsSettled(Request request) =>
-            request.Session != SessionId.None
-            && delivered.TryGetValue((request.Session.Value, request.Slot), out ulong last)
-            && request.SlotSequence <= last;
-
-        public void ForgetDelivered() => delivered.Clear();
-
-        public void Expire(RequestPool pool, long now)
-        {
-            while (Peek() is { } entry && now - entry.ArrivedAt > WaitingMilliseconds)
-            {
-                pool.StopWaiting(entry);
-                pool.DropIfUnused(entry);
-            }
-        }
-
-        // Sessions are opened under no session id; a nonce, which execution checks, makes that happen once.
-        public bool IsOld(Request request) =>
-            request.Session != SessionId.None
-            && delivered.TryGetValue((request.Session.Value, request.Slot), out ulong last)
-            && request.SlotSequence < last;
-
-        public bool IsNewest(Request request) =>
-            !delivered.TryGetValue((request.Session.Value, request.Slot), out ulong last) || request.SlotSequence >= last;
-
-        public void Delivered(Request request)
-        {
-            if (delivered.Count >= MaximumSlotsRemembered)
-                delivered.Clear();
-            (ulong, ushort) key = (request.Session.Value, request.Slot);
-            if (!delivered.TryGetValue(key, out ulong last) || request.SlotSequence > last)
-                delivered[key] = request.SlotSequence;
-        }
+        if (entry.References > 0 || entry.Waiting)
+            return;
+        entries.Remove(entry.Request.Digest);
+        entry.Clear();
+        if (free.Count < MaximumFree)
+            free.Push(entry);
     }
 }
