@@ -209,6 +209,23 @@ internal sealed class WantViews : Behaviour
     }
 }
 
+/// <summary>Says that it holds every request that it hears of from clients, and then accepts no proposal.</summary>
+internal sealed class ClaimHeld : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) => KindOf(honest.Bytes) == MessageKind.Prepare ? [] : [honest];
+
+    public override IEnumerable<Lie> Receive(PartyId from, byte[] bytes)
+    {
+        if (from.Role != PartyRole.Client || Request.TryParse(bytes) is not { } request)
+            yield break;
+        for (int i = 0; i < Quorum.AgreementReplicas; i++)
+        {
+            if (PartyId.Agreement(i) != Self)
+                yield return new Lie(PartyId.Agreement(i), Write(writer => Held.Write(writer, [request.Digest])));
+        }
+    }
+}
+
 /// <summary>Never sends the bodies that it is asked for.</summary>
 internal sealed class WithholdBodies : Behaviour
 {

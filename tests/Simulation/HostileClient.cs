@@ -15,11 +15,12 @@ internal sealed class HostileClient(PartyId self, Quorum quorum, Request.Signer 
     public IEnumerable<Lie> Attack()
     {
         sequence++;
-        int kind = random.Next(7);
+        int kind = random.Next(8);
         Request one = Make(sequence, sign);
         Request other = Make(sequence, sign);
         Request forged = Make(sequence, (_, signature) => signature.Fill((byte)random.Next(256)));
         past.Add(one);
+        int chosen = 1 | random.Next(1 << quorum.AgreementReplicas);
         for (int i = 0; i < quorum.AgreementReplicas; i++)
         {
             Request? sent = kind switch
@@ -30,6 +31,7 @@ internal sealed class HostileClient(PartyId self, Quorum quorum, Request.Signer 
                 3 => i == 0 ? null : one,
                 4 => i == 1 ? one : null,
                 5 => i == 0 ? null : forged,
+                6 => (chosen & (1 << i)) != 0 ? forged : null,
                 _ => Make(sequence += (ulong)random.Next(1000), sign),
             };
             if (sent is not null)

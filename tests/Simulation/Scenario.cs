@@ -78,6 +78,7 @@ internal static class Scenario
             "slow disks" => calm with { SyncMicroseconds = 20_000, Syncs = 0.3 },
             "power loss" => rough with { PowerLoss = true, CrashEveryMilliseconds = 150, SyncMicroseconds = 5_000 },
             "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
+            "false holders" => calm with { HostileClients = 2, ViewsStay = true, AgreementLiars = calm.Faults, Lies = () => [new ClaimHeld()] },
             "full window" => calm with
             {
                 CheckpointInterval = 8,
@@ -109,7 +110,7 @@ internal static class Scenario
         _ => [new Dawdle(100), new Replay()],
     };
 
-    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(15) switch
+    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(16) switch
     {
         0 => new Mute(null, 0),
         1 => new Mute(PartyRole.Agreement, (uint)random.Next(1 << quorum.AgreementReplicas)),
@@ -123,6 +124,7 @@ internal static class Scenario
         10 or 11 => new ForgeViewChange(),
         12 => new ForgeOrders(),
         13 => new ForgeSynced(),
+        14 => new ClaimHeld(),
         _ => random.Next(3) switch { 0 => new WantViews(), 1 => new WithholdBodies(), _ => new CryWolf() },
     };
 }

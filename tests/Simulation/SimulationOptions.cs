@@ -64,7 +64,7 @@ internal sealed record SimulationOptions
     /// <summary>At this time, in milliseconds, all execution replicas stop until faults end; 0 for never.</summary>
     public int ExecutionStopsAt { get; init; }
 
-    /// <summary>No view may change: nothing but clients is at fault.</summary>
+    /// <summary>The first view may not change, unless its primary lies: nothing else that is wrong is a reason.</summary>
     public bool ViewsStay { get; init; }
 
     /// <summary>Faults end at this time.</summary>

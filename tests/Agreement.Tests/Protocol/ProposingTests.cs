@@ -131,7 +131,7 @@ public class ProposingTests
     [Fact]
     public void A_client_that_has_too_much_waiting_is_refused_and_others_are_not()
     {
-        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 16, ClientPendingRequests = 3 });
+        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 16, ClientPendingRequests = 3, HeldGraceMilliseconds = 0 });
         FillWindow(primary);
         for (ushort slot = 10; slot < 15; slot++)
             primary.Receive(Ask(0, 1, slot));
@@ -143,7 +143,7 @@ public class ProposingTests
     [Fact]
     public void A_client_may_have_only_so_many_bytes_waiting()
     {
-        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 16, ClientPendingBytes = 2500 });
+        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 16, ClientPendingBytes = 2500, HeldGraceMilliseconds = 0 });
         FillWindow(primary);
         for (ushort slot = 10; slot < 14; slot++)
             primary.Receive(Ask(0, 1, slot, bytes: 1000));
@@ -167,7 +167,7 @@ public class ProposingTests
     [Fact]
     public void The_top_numbers_of_the_window_are_not_used_for_requests()
     {
-        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 8, ProposalsInFlight = 100 });
+        var primary = new ReplicaHarness(0, options: new ReplicaOptions { CheckpointInterval = 8, ProposalsInFlight = 100, HeldGraceMilliseconds = 0 });
         int proposed = 0;
         for (ushort slot = 0; slot < 100; slot++)
             proposed += primary.Receive(Ask(0, 1, slot)).PrePrepares.Count;
@@ -191,7 +191,7 @@ public class ProposingTests
     [Fact]
     public void A_primary_pauses_while_the_bodies_above_the_low_mark_are_too_many()
     {
-        var options = new ReplicaOptions { CheckpointInterval = 16, MaximumLogBytes = 1000, ProposalsInFlight = 100 };
+        var options = new ReplicaOptions { CheckpointInterval = 16, MaximumLogBytes = 1000, ProposalsInFlight = 100, HeldGraceMilliseconds = 0 };
         var primary = new ReplicaHarness(0, options: options);
         Assert.Single(primary.Receive(Ask(0, 1, 0, bytes: 1000)).PrePrepares);
         Assert.Empty(primary.Receive(Ask(0, 1, 1, bytes: 1000)).PrePrepares);

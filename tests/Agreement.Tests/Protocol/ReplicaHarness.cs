@@ -21,7 +21,7 @@ internal sealed class ReplicaHarness
         this.id = id;
         this.clients = clients;
         Quorum = new Quorum(faults);
-        Options = options ?? new ReplicaOptions { CheckpointInterval = 16 };
+        Options = options ?? new ReplicaOptions { CheckpointInterval = 16, HeldGraceMilliseconds = 0 };
         Replica = Make();
         inbox = new AgreementInbox(Replica);
     }
@@ -119,6 +119,9 @@ internal sealed class ReplicaHarness
         new NewView(new View(view), changes, default).Sign(HashSignatures.Of(PartyId.Agreement((int)(view % (ulong)replicas))));
 
     public Turn Checkpoint(Checkpoint checkpoint) => Receive(checkpoint.Sender, checkpoint.Write);
+
+    /// <summary>Time passes, and the replica does not hear of it before its next message.</summary>
+    public void Skip(long milliseconds) => Now += milliseconds;
 
     /// <summary>Time passes, and the replica is told.</summary>
     public Turn Tick(long milliseconds)
