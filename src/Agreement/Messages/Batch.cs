@@ -16,7 +16,8 @@ public enum EntryKind : byte
 }
 
 /// <summary>
-/// One entry of the order: its agreed time and the digests of its requests, in order. Immutable. Bodies travel apart.
+/// One entry of the order: its agreed time and the digests of its requests, in order. Bodies travel apart. It does not
+/// change, except that one of a <see cref="BatchArena"/> becomes another after it was returned.
 /// </summary>
 /// <remarks>Layout: entry kind (1), timestamp (8), count (4), digests (32 each), and unless the kind is Requests the payload (4 + n).</remarks>
 public sealed class Batch
@@ -30,11 +31,13 @@ public sealed class Batch
     private Batch(EntryKind kind, Timestamp timestamp, Digest[] requests, ReadOnlyMemory<byte> payload)
     {
         Kind = kind;
-        Timestamp = timestamp;
-        Requests = requests;
+        OwnRequests = requests;
         Payload = payload;
-        Digest = ComputeDigest();
+        Become(timestamp);
     }
+
+    /// <summary>For an arena: a batch that does not mean anything yet.</summary>
+    internal Batch(Digest[] requests) => OwnRequests = requests;
 
     /// <summary>
     /// The null request of PBFT, which view changes put where nothing can have been committed. Its time is 0, so that it is
@@ -46,16 +49,22 @@ public sealed class Batch
     public EntryKind Kind { get; }
 
     /// <summary>The time that the primary proposed.</summary>
-    public Timestamp Timestamp { get; }
+    public Timestamp Timestamp { get; private set; }
 
     /// <summary>Digests of the requests, in execution order.</summary>
-    public IReadOnlyList<Digest> Requests { get; }
+    public IReadOnlyList<Digest> Requests => OwnRequests;
 
     /// <summary>What an entry of another kind than Requests says; else empty.</summary>
     public ReadOnlyMemory<byte> Payload { get; }
 
     /// <summary>SHA-256 over the encoded batch: what replicas vote on.</summary>
-    public Digest Digest { get; }
+    public Digest Digest { get; private set; }
+
+    /// <summary>The requests, to be filled by an arena's user.</summary>
+    internal Digest[] OwnRequests { get; }
+
+    /// <summary>Taken from an arena and not returned.</summary>
+    internal bool Lent { get; set; }
 
     /// <summary>Appends the encoded batch.</summary>
     public void Write(MessageWriter writer)
@@ -63,7 +72,7 @@ public sealed class Batch
         writer.WriteByte((byte)Kind);
         writer.WriteInt64(Timestamp.Nanoseconds);
         writer.WriteUInt32((uint)Requests.Count);
-        foreach (Digest request in (Digest[])Requests)
+        foreach (Digest request in OwnRequests)
             writer.WriteDigest(request);
         if (Kind != EntryKind.Requests)
             writer.WriteBytes(Payload.Span);
@@ -96,7 +105,9 @@ public sealed class Batch
     }
 
     /// <summary>Reads a batch; on malformed input the reader has failed and the result is empty.</summary>
-    public static Batch Read(ref MessageReader reader)
+    /// <param name="reader">Where it is.</param>
+    /// <param name="arena">Where to take it from, or null: then it is collected as anything else.</param>
+    public static Batch Read(ref MessageReader reader, BatchArena? arena = null)
     {
         byte kind = reader.ReadByte();
         long timestamp = reader.ReadInt64();
@@ -104,6 +115,8 @@ public sealed class Batch
         bool hasRequests = kind == (byte)EntryKind.Requests;
         if (kind > (byte)EntryKind.Incarnation || timestamp < 0 || (!hasRequests && count > 0))
             reader.Fail();
+        if (arena is not null && hasRequests && !reader.Failed)
+            return ReadInto(arena.Take(count), new Timestamp(timestamp), ref reader);
         var requests = reader.Failed ? [] : new Digest[count];
         for (int i = 0; i < requests.Length; i++)
             requests[i] = reader.ReadDigest();
@@ -111,6 +124,22 @@ public sealed class Batch
         if (kind == (byte)EntryKind.Incarnation && payload.Length != sizeof(ulong))
             reader.Fail();
         return reader.Failed ? Null : new Batch((EntryKind)kind, new Timestamp(timestamp), requests, payload);
+    }
+
+    internal void Become(Timestamp timestamp)
+    {
+        Timestamp = timestamp;
+        Digest = ComputeDigest();
+    }
+
+    private static Batch ReadInto(Batch batch, Timestamp timestamp, ref MessageReader reader)
+    {
+        for (int i = 0; i < batch.OwnRequests.Length; i++)
+            batch.OwnRequests[i] = reader.ReadDigest();
+        if (reader.Failed)
+            return Null;
+        batch.Become(timestamp);
+        return batch;
     }
 
     private Digest ComputeDigest()
@@ -127,7 +156,7 @@ public sealed class Batch
         System.Buffers.Binary.BinaryPrimitives.WriteInt64LittleEndian(encoded[1..], Timestamp.Nanoseconds);
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(encoded[9..], (uint)Requests.Count);
         int length = 13;
-        foreach (Digest request in (Digest[])Requests)
+        foreach (Digest request in OwnRequests)
         {
             request.CopyTo(encoded[length..]);
             length += Digest.SizeBytes;

@@ -13,14 +13,17 @@ public readonly record struct PrePrepare(View View, SequenceNumber Number, Batch
         Batch.Write(writer);
     }
 
-    /// <summary>Parses what follows the kind byte.</summary>
-    public static bool TryRead(ref MessageReader reader, out PrePrepare message)
+    /// <summary>Parses what follows the kind byte; the batch is taken from <paramref name="arena"/> if there is one.</summary>
+    public static bool TryRead(ref MessageReader reader, out PrePrepare message, BatchArena? arena)
     {
         var view = new View(reader.ReadUInt64());
         var number = new SequenceNumber(reader.ReadUInt64());
-        message = new PrePrepare(view, number, Batch.Read(ref reader));
+        message = new PrePrepare(view, number, Batch.Read(ref reader, arena));
         return reader.Complete;
     }
+
+    /// <summary>Parses what follows the kind byte.</summary>
+    public static bool TryRead(ref MessageReader reader, out PrePrepare message) => TryRead(ref reader, out message, null);
 }
 
 /// <summary>PREPARE⟨v, n, d⟩ or COMMIT⟨v, n, d⟩, told apart by the kind byte.</summary>

@@ -12,7 +12,8 @@ public enum RequestFlags : byte
 }
 
 /// <summary>
-/// REQUEST⟨client, session, slot, slotSeq, r, operation⟩, signed by the client. Immutable; owns its encoded bytes.
+/// REQUEST⟨client, session, slot, slotSeq, r, operation⟩, signed by the client. Owns its encoded bytes. It does not change,
+/// except that one of an arena becomes another after it was returned.
 /// </summary>
 /// <remarks>
 /// Layout: kind (1), flags (1), client index (4), session (8), slot (2), slotSeq (8), incarnation (8), operation (4 + n),
@@ -30,39 +31,39 @@ public sealed class Request
     /// <summary>What is signed in front of the digest, so that a signature never means something else.</summary>
     private static ReadOnlySpan<byte> Domain => "zzfs request 1\0"u8;
 
-    private Request(ReadOnlyMemory<byte> encoded, Digest digest, PartyId client)
+    private byte[]? lent;
+
+    /// <summary>For an arena: a request that does not mean anything yet.</summary>
+    internal Request()
     {
-        Encoded = encoded;
-        Digest = digest;
-        Client = client;
     }
 
     /// <summary>The whole message; owned by this object and never changed.</summary>
-    public ReadOnlyMemory<byte> Encoded { get; }
+    public ReadOnlyMemory<byte> Encoded { get; private set; }
 
     /// <summary>Names this request in batches.</summary>
-    public Digest Digest { get; }
+    public Digest Digest { get; private set; }
 
     /// <summary>Who asks.</summary>
-    public PartyId Client { get; }
+    public PartyId Client { get; private set; }
 
     /// <summary>What the order must know.</summary>
-    public RequestFlags Flags { get; private init; }
+    public RequestFlags Flags { get; private set; }
 
     /// <summary>The session, or <see cref="SessionId.None"/> to open one.</summary>
-    public SessionId Session { get; private init; }
+    public SessionId Session { get; private set; }
 
     /// <summary>The slot of the session.</summary>
-    public ushort Slot { get; private init; }
+    public ushort Slot { get; private set; }
 
     /// <summary>Counts the requests of the slot, from 1.</summary>
-    public ulong SlotSequence { get; private init; }
+    public ulong SlotSequence { get; private set; }
 
     /// <summary>The log incarnation for which the request is meant.</summary>
-    public Incarnation Incarnation { get; private init; }
+    public Incarnation Incarnation { get; private set; }
 
     /// <summary>What to execute; opaque to agreement.</summary>
-    public ReadOnlyMemory<byte> Operation { get; private init; }
+    public ReadOnlyMemory<byte> Operation { get; private set; }
 
     /// <summary>The client's signature.</summary>
     public ReadOnlyMemory<byte> Signature => Encoded[^SignatureBytes..];
@@ -107,8 +108,11 @@ public sealed class Request
         WriteSigned(digest, signed);
         sign(signed, writer.Reserve(SignatureBytes));
         byte[] encoded = writer.ToArray();
-        return new Request(encoded, digest, client)
+        return new Request
         {
+            Encoded = encoded,
+            Digest = digest,
+            Client = client,
             Flags = flags,
             Session = session,
             Slot = slot,
@@ -122,27 +126,44 @@ public sealed class Request
     /// <returns>Null when the bytes are no request. The signature is not checked here.</returns>
     public static Request? TryParse(ReadOnlyMemory<byte> encoded)
     {
+        var request = new Request();
+        return request.TryBecome(encoded, null) ? request : null;
+    }
+
+    /// <summary>Makes this the request that is encoded there.</summary>
+    /// <param name="encoded">Its bytes.</param>
+    /// <param name="buffer">What to give back at <see cref="Release"/>, if anything; holds the bytes.</param>
+    /// <returns>False when the bytes are no request.</returns>
+    internal bool TryBecome(ReadOnlyMemory<byte> encoded, byte[]? buffer)
+    {
+        lent = buffer;
+        Encoded = encoded;
         var reader = new MessageReader(encoded);
         byte kind = reader.ReadByte();
         byte flags = reader.ReadByte();
-        uint client = reader.ReadUInt32();
-        ulong session = reader.ReadUInt64();
-        ushort slot = reader.ReadUInt16();
-        ulong slotSequence = reader.ReadUInt64();
-        ulong incarnation = reader.ReadUInt64();
-        ReadOnlyMemory<byte> operation = reader.ReadBytes(Limits.MaximumOperationBytes);
+        Client = new PartyId(PartyRole.Client, reader.ReadUInt32());
+        Session = new SessionId(reader.ReadUInt64());
+        Slot = reader.ReadUInt16();
+        SlotSequence = reader.ReadUInt64();
+        Incarnation = new Incarnation(reader.ReadUInt64());
+        Operation = reader.ReadBytes(Limits.MaximumOperationBytes);
+        Flags = (RequestFlags)flags;
         reader.ReadRaw(SignatureBytes);
-        if (!reader.Complete || kind != (byte)MessageKind.Request || flags > (byte)RequestFlags.Sync || slot >= Limits.MaximumSlots)
+        if (!reader.Complete || kind != (byte)MessageKind.Request || flags > (byte)RequestFlags.Sync || Slot >= Limits.MaximumSlots)
+            return false;
+        Digest = Digest.Of(encoded.Span[..^SignatureBytes]);
+        return true;
+    }
+
+    /// <summary>Lets go of the bytes; the request means nothing from now on.</summary>
+    /// <returns>The buffer that holds them, or null: then nothing changed.</returns>
+    internal byte[]? Release()
+    {
+        byte[]? buffer = lent;
+        if (buffer is null)
             return null;
-        Digest digest = Digest.Of(encoded.Span[..^SignatureBytes]);
-        return new Request(encoded, digest, new PartyId(PartyRole.Client, client))
-        {
-            Flags = (RequestFlags)flags,
-            Session = new SessionId(session),
-            Slot = slot,
-            SlotSequence = slotSequence,
-            Incarnation = new Incarnation(incarnation),
-            Operation = operation,
-        };
+        lent = null;
+        Encoded = Operation = default;
+        return buffer;
     }
 }

@@ -30,7 +30,7 @@ public sealed class AgreementInbox(Replica replica)
     {
         switch (kind)
         {
-            case MessageKind.PrePrepare when PrePrepare.TryRead(ref reader, out PrePrepare proposed):
+            case MessageKind.PrePrepare when PrePrepare.TryRead(ref reader, out PrePrepare proposed, replica.Batches):
                 replica.OnPrePrepare(Verified<PrePrepare>.OverLink(from, proposed));
                 return true;
             case MessageKind.Prepare when Vote.TryRead(ref reader, out Vote vote):
@@ -116,7 +116,7 @@ public sealed class AgreementInbox(Replica replica)
     private bool FromClient(PartyId from, MessageKind kind, ReadOnlyMemory<byte> message)
     {
         // The body outlives the link's buffer, so it is copied once, here.
-        if (kind != MessageKind.Request || Request.TryParse(message.ToArray()) is not { } request)
+        if (kind != MessageKind.Request || replica.Requests.TryTake(message.Span) is not { } request)
             return false;
         replica.OnRequest(Verified<Request>.OverLink(from, request));
         return true;
@@ -124,7 +124,7 @@ public sealed class AgreementInbox(Replica replica)
 
     private bool Forwarded(PartyId from, ReadOnlyMemory<byte> message)
     {
-        if (Request.TryParse(message.ToArray()) is not { } request)
+        if (replica.Requests.TryTake(message.Span) is not { } request)
             return false;
         replica.OnForwarded(Verified<Request>.OverLink(from, request));
         return true;

@@ -14,9 +14,11 @@ internal sealed class EarlyStatements(int replicas)
     /// <summary>Statements of one replica that are kept in that time.</summary>
     private const int MaximumOfReplica = 4096;
 
+    private const int InitialCapacity = 64;
+
     private readonly int[] counts = new int[replicas];
-    private Dictionary<Digest, uint> young = [];
-    private Dictionary<Digest, uint> old = [];
+    private Dictionary<Digest, uint> young = new(InitialCapacity);
+    private Dictionary<Digest, uint> old = new(InitialCapacity);
     private long turnedAt;
 
     /// <summary>A replica says that it holds a request.</summary>

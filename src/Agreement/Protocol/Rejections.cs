@@ -48,6 +48,18 @@ public sealed class RejectionCounters
     /// <summary>How often this reason was counted.</summary>
     public ulong this[Rejection reason] => counts[(int)reason];
 
+    /// <summary>How much was refused, for whatever reason.</summary>
+    public ulong Total
+    {
+        get
+        {
+            ulong sum = 0;
+            foreach (ulong count in counts)
+                sum += count;
+            return sum;
+        }
+    }
+
     /// <summary>Counts one.</summary>
     public void Count(Rejection reason) => counts[(int)reason]++;
 

@@ -189,14 +189,12 @@ public sealed partial class Replica
     {
         foreach (ReadOnlyMemory<byte> encoded in message.Value.Requests)
         {
-            if (Request.TryParse(encoded.ToArray()) is not { } request)
-            {
+            if (Requests.TryTake(encoded.Span) is not { } request)
                 Rejections.Count(Rejection.Malformed);
-                continue;
-            }
-
-            if (FindSlotThatLacks(request.Digest) is { } slot && (IsVouchedFor(slot) || IsValid(request)))
+            else if (FindSlotThatLacks(request.Digest) is { } slot && (IsVouchedFor(slot) || IsValid(request)))
                 pool.AddOrdered(request);
+            else
+                Requests.Return(request);
         }
 
         BodyArrived();

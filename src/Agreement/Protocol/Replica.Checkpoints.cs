@@ -196,8 +196,13 @@ public sealed partial class Replica
             chosenMissing--;
         if (slot.Batch is { } batch && slot.FindPrePrepared(batch.Digest) is null)
             DiscardBodies(batch);
+        if (slot.Batch is not null && slot.FindPrePrepared(slot.Batch.Digest) != slot.Batch)
+            Batches.Return(slot.Batch);
         for (int i = 0; i < slot.PrePreparedCount; i++)
+        {
             ReleaseBodies(slot, slot.PrePrepared(i).Batch);
+            Batches.Return(slot.PrePrepared(i).Batch);
+        }
     }
 
     private void ReleaseBodies(LogSlot slot, Batch batch)

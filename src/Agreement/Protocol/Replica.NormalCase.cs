@@ -16,42 +16,42 @@ public sealed partial class Replica
     private long activeSince;
     private long logBytes;
 
-    /// <summary>A request came over its client's own link.</summary>
+    /// <summary>A request came over its client's own link. The replica owns it from now on.</summary>
     public void OnRequest(in Verified<Request> message)
     {
         Request request = message.Value;
-        if (message.Sender != request.Client)
-        {
-            Rejections.Count(Rejection.WrongSender);
-            return;
-        }
-
-        if (!pool.TryAdd(request, now, out bool isNew, out Rejection rejection))
-        {
+        bool isNew = false;
+        Rejection rejection = Rejection.WrongSender;
+        if (message.Sender != request.Client || !pool.TryAdd(request, now, out isNew, out rejection))
             Rejections.Count(rejection);
+        if (!isNew)
+        {
+            Requests.Return(request);
             return;
         }
 
-        if (isNew)
-            WillTellHeld(request.Digest);
+        WillTellHeld(request.Digest);
         BodyArrived();
     }
 
     /// <summary>
     /// A request that a peer passes on because the primary, which may be us, seems not to know it. Taken whatever its
-    /// client sent us itself; the order drops repetitions.
+    /// client sent us itself; the order drops repetitions. The replica owns it from now on.
     /// </summary>
     public void OnForwarded(in Verified<Request> message)
     {
         Request request = message.Value;
-        if (!InView || !IsPrimary || pool.IsWaitingVerified(request.Digest))
-            return;
-        if (!IsValid(request))
-            return;
-        if (pool.TryAddForwarded(request, now))
-            BodyArrived();
-        else
-            Rejections.Count(Rejection.ClientOverLimit);
+        bool isTaken = false;
+        if (InView && IsPrimary && !pool.IsWaitingVerified(request.Digest) && IsValid(request))
+        {
+            if (pool.TryAddForwarded(request, now, out isTaken))
+                BodyArrived();
+            else
+                Rejections.Count(Rejection.ClientOverLimit);
+        }
+
+        if (!isTaken)
+            Requests.Return(request);
     }
 
     /// <summary>A proposal of the primary.</summary>
@@ -190,7 +190,7 @@ public sealed partial class Replica
             pool.TakeBatch(now, inFlight: lastProposed > Delivered, isValid, proposal);
             if (proposal.Count == 0)
                 break;
-            ProposeNext(new Batch(EntryKind.Requests, NextTimestamp(), [.. proposal]));
+            ProposeNext(Batches.Make(NextTimestamp(), proposal));
         }
 
         // For replicas that must not vote before the order has come so far.
@@ -387,7 +387,7 @@ public sealed partial class Replica
             pool.Delivered(request);
             DeliveredRequests++;
             bytes += request.Encoded.Length;
-            if (request.Flags.HasFlag(RequestFlags.Sync))
+            if ((request.Flags & RequestFlags.Sync) != 0)
                 sync = true;
         }
 

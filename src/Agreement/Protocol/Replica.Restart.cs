@@ -46,7 +46,7 @@ public sealed partial class Replica
         switch (kind)
         {
             case LogRecordKind.Body:
-                if (Request.TryParse(record[1..].ToArray()) is not { } request)
+                if (Requests.TryTake(record.Span[1..]) is not { } request)
                     return false;
                 pool.AddOrdered(request);
                 return true;

@@ -63,7 +63,7 @@ public sealed partial class Replica
         pace = new PrimaryPace();
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
         log = new MessageLog(options.Window, quorum.AgreementReplicas);
-        pool = new RequestPool(clients, quorum, options);
+        pool = new RequestPool(clients, quorum, options, Requests);
         checkpoints = new List<Checkpoint>[quorum.ExecutionReplicas];
         for (int i = 0; i < checkpoints.Length; i++)
             checkpoints[i] = [];
@@ -72,6 +72,12 @@ public sealed partial class Replica
         forget = Forget;
         passOn = PassOn;
     }
+
+    /// <summary>Where the batches of the log come from.</summary>
+    internal BatchArena Batches { get; } = new();
+
+    /// <summary>Where the requests that are handed in come from.</summary>
+    internal RequestArena Requests { get; } = new();
 
     /// <summary>What to do; carry it out and clear it.</summary>
     public Output Output { get; } = new();

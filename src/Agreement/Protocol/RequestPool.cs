@@ -30,13 +30,15 @@ internal sealed class RequestPool
     private readonly Quorum quorum;
     private readonly ReplicaOptions options;
     private readonly EarlyStatements early;
+    private readonly RequestArena arena;
     private int nextClient;
 
     // Waiting requests that were passed on to the primary: none while it is quick, so that judging its pace costs nothing.
     private int passedOn;
 
-    public RequestPool(int clientCount, Quorum quorum, ReplicaOptions options)
+    public RequestPool(int clientCount, Quorum quorum, ReplicaOptions options, RequestArena arena)
     {
+        this.arena = arena;
         this.quorum = quorum;
         this.options = options;
         early = new EarlyStatements(quorum.AgreementReplicas);
@@ -99,10 +101,12 @@ internal sealed class RequestPool
         return true;
     }
 
-    /// <summary>Takes a body that a proposal needs and that is valid for other reasons than its client's link.</summary>
+    /// <summary>Takes a body that a proposal needs and that is valid for other reasons than its client's link. Owns it.</summary>
     public void AddOrdered(Request request)
     {
-        if (!entries.ContainsKey(request.Digest))
+        if (entries.ContainsKey(request.Digest))
+            arena.Return(request);
+        else
             Hold(request);
     }
 
@@ -222,9 +226,13 @@ internal sealed class RequestPool
         entries.TryGetValue(digest, out PooledRequest? entry) && entry is { Waiting: true, Verified: true };
 
     /// <summary>Takes a request that a peer passed on, with a signature that was verified.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="isTaken">Whether this object is held now.</param>
     /// <returns>False when its client has too much waiting, or is unknown.</returns>
-    public bool TryAddForwarded(Request request, long now)
+    public bool TryAddForwarded(Request request, long now, out bool isTaken)
     {
+        isTaken = false;
         if (request.Client.Index >= clients.Length)
             return false;
         ClientQueue client = clients[request.Client.Index];
@@ -233,11 +241,16 @@ internal sealed class RequestPool
             if (!client.HasRoom(request, options))
                 return false;
             entry = Hold(request);
+            isTaken = true;
+        }
+        else if (!entry.Verified && entry.References == 0)
+        {
+            // What came over its client's link may have borne a bad signature.
+            arena.Return(entry.Request);
+            entry.Request = request;
+            isTaken = true;
         }
 
-        // What came over its client's link may have borne a bad signature.
-        if (!entry.Verified && entry.References == 0)
-            entry.Request = request;
         entry.Verified = entry.Forwarded = true;
         entry.Bad = false;
         if (!entry.Waiting && (entry.OrderedAt == 0 || now - entry.OrderedAt >= options.ReorderMilliseconds))
@@ -415,6 +428,7 @@ internal sealed class RequestPool
         if (entry.References > 0 || entry.Waiting)
             return;
         entries.Remove(entry.Request.Digest);
+        arena.Return(entry.Request);
         entry.Clear();
         if (free.Count < MaximumFree)
             free.Push(entry);

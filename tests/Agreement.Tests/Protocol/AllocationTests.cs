@@ -1,66 +1,113 @@
 using Agreement.Messages;
 using Agreement.Protocol;
+using static Agreement.Tests.Protocol.ReplicaHarness;
 
 namespace Agreement.Tests.Protocol;
 
-/// <summary>"A steady-state step allocates nothing, and a test says so" (STYLE §6): nothing but what must outlive the step.</summary>
+/// <summary>
+/// A steady-state step of the core allocates nothing: not a message of the normal case, from the request to its delivery,
+/// nor the ticks between. What is kept comes from what was dropped when a checkpoint became stable.
+/// </summary>
 public class AllocationTests
 {
-    /// <summary>
-    /// What a backup may allocate for one delivered number with one empty request: the request's bytes and objects, which
-    /// outlive the message, its place in the pool, and the batch.
-    /// </summary>
-    private const int BoundBytes = 768;
+    private const int Clients = 3;
+    private const int CheckpointInterval = 16;
+    private const int WarmUp = 16 * CheckpointInterval;
+    private const int Measured = 64 * CheckpointInterval;
 
-    private const int WarmUp = 64;
-    private const int Measured = 256;
+    private readonly List<Step> steps = [];
+    private Digest history;
 
-    [Fact]
-    public void A_backup_allocates_little_for_a_delivered_empty_request()
+    /// <summary>What may happen in a turn besides messages.</summary>
+    private enum Also
     {
-        var quorum = new Quorum(1);
-        var replica = new Replica(1, quorum, new ReplicaOptions { CheckpointInterval = 1024 }, 3, 1, new HashSignatures(), HashSignatures.Of(PartyId.Agreement(1)));
-        var inbox = new AgreementInbox(replica);
-        replica.SetClock(1000, ReplicaHarness.Wall);
-        var steps = new List<(PartyId From, ReadOnlyMemory<byte> Message)>();
+        Nothing,
+        Tick,
+        Synced,
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_step_of_the_normal_case_allocates_nothing(int id)
+    {
+        var options = new ReplicaOptions { CheckpointInterval = CheckpointInterval };
+        var replica = new Replica(id, new Quorum(1), options, 3, Clients, new HashSignatures(), HashSignatures.Of(PartyId.Agreement(id)));
         for (ulong number = 1; number <= WarmUp + Measured; number++)
-            AddSteps(steps, number);
-        int perNumber = steps.Count / (WarmUp + Measured);
-        Run(inbox, replica, steps, 0, WarmUp * perNumber);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(inbox, replica, steps, WarmUp * perNumber, steps.Count);
-        long perDelivery = (GC.GetAllocatedBytesForCurrentThread() - before) / Measured;
+            AddNumber(id, number);
+        var inbox = new AgreementInbox(replica);
+        long[] allocated = new long[256];
+        int warmUp = steps.FindIndex(step => step.Number > WarmUp);
+        for (int i = 0; i < steps.Count; i++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Run(replica, inbox, steps[i]);
+            if (i >= warmUp)
+                allocated[(int)steps[i].Kind] += GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
         Assert.Equal((ulong)(WarmUp + Measured), replica.Delivered.Value);
-        Assert.True(perDelivery <= BoundBytes, $"{perDelivery} bytes are allocated for each number");
+        Assert.Equal((ulong)(WarmUp + Measured), replica.LowWaterMark.Value);
+        Assert.Equal(0ul, replica.Rejections.Total);
+
+        // A checkpoint is kept with its certificate; there is one for many numbers.
+        allocated[(int)MessageKind.Checkpoint] = 0;
+        Assert.Equal("", string.Join(", ", allocated.Select((bytes, kind) => bytes == 0 ? "" : $"{(MessageKind)kind}: {bytes}").Where(text => text != "")));
     }
 
-    private static void Run(AgreementInbox inbox, Replica replica, List<(PartyId From, ReadOnlyMemory<byte> Message)> steps, int first, int end)
+    private static void Run(Replica replica, AgreementInbox inbox, in Step step)
     {
-        for (int i = first; i < end; i++)
+        replica.SetClock(1000 + (long)step.Number, Wall);
+        if (step.Kind != 0)
+            inbox.Deliver(step.From, step.Message);
+        if (step.Also == Also.Tick)
+            replica.Tick();
+        else if (step.Also == Also.Synced)
+            replica.OnLogSynced(replica.Output.RecordCount);
+        replica.EndTurn();
+        replica.Output.Clear();
+    }
+
+    // As many requests as clients come in, are proposed together and are delivered.
+    private void AddNumber(int id, ulong number)
+    {
+        Request[] requests = [.. Enumerable.Range(0, (int)(number % Clients) + 1).Select(client => Ask(client, number, bytes: 10 * (int)(number % 7)))];
+        Batch batch = Batch(requests, after: (long)number - 1);
+        int[] backups = [.. Enumerable.Range(1, 3).Where(backup => backup != id)];
+
+        // The last request comes to a primary when all are known to be held.
+        if (id == 0)
         {
-            inbox.Deliver(steps[i].From, steps[i].Message);
-            replica.EndTurn();
-            replica.Output.Clear();
+            foreach (int backup in backups)
+                Add(number, PartyId.Agreement(backup), writer => Held.Write(writer, [.. requests.Select(request => request.Digest)]));
         }
-    }
 
-    private static void AddSteps(List<(PartyId From, ReadOnlyMemory<byte> Message)> steps, ulong number)
-    {
-        Request request = ReplicaHarness.Ask(0, number, bytes: 0);
-        Batch batch = ReplicaHarness.Batch([request], after: (long)number);
+        foreach (Request request in requests)
+            steps.Add(new Step(number, request.Client, request.Encoded, MessageKind.Request, Also.Nothing));
+        if (id != 0)
+            Add(number, PartyId.Agreement(0), new PrePrepare(default, new SequenceNumber(number), batch).Write);
         var vote = new Vote(default, new SequenceNumber(number), batch.Digest);
-        steps.Add((request.Client, request.Encoded));
-        Add(PartyId.Agreement(0), new PrePrepare(default, new SequenceNumber(number), batch).Write);
-        foreach (int peer in (int[])[2, 3])
-            Add(PartyId.Agreement(peer), writer => vote.Write(writer, MessageKind.Prepare));
-        foreach (int peer in (int[])[0, 2, 3])
-            Add(PartyId.Agreement(peer), writer => vote.Write(writer, MessageKind.Commit));
-
-        void Add(PartyId from, Action<MessageWriter> write)
-        {
-            var writer = new MessageWriter();
-            write(writer);
-            steps.Add((from, writer.ToArray()));
-        }
+        foreach (int backup in backups)
+            Add(number, PartyId.Agreement(backup), writer => vote.Write(writer, MessageKind.Prepare));
+        foreach (int other in (int[])[.. backups, .. id == 0 ? Array.Empty<int>() : [0]])
+            Add(number, PartyId.Agreement(other), writer => vote.Write(writer, MessageKind.Commit));
+        history = History.Extend(history, new SequenceNumber(number), batch.Digest);
+        foreach (int other in backups)
+            Add(number, PartyId.Agreement(other), new Synced(default, new SequenceNumber(number), history).Write);
+        steps.Add(new Step(number, default, default, 0, Also.Synced));
+        steps.Add(new Step(number, default, default, 0, Also.Tick));
+        if (number % CheckpointInterval != 0)
+            return;
+        for (int executor = 0; executor < 2; executor++)
+            Add(number, PartyId.Execution(executor), Certify(executor, number, history).Write);
     }
+
+    private void Add(ulong number, PartyId from, Action<MessageWriter> write)
+    {
+        var writer = new MessageWriter();
+        write(writer);
+        steps.Add(new Step(number, from, writer.ToArray(), (MessageKind)writer.Written[0], Also.Nothing));
+    }
+
+    private readonly record struct Step(ulong Number, PartyId From, ReadOnlyMemory<byte> Message, MessageKind Kind, Also Also);
 }

@@ -12,7 +12,7 @@ public class RequestPoolTests
     [Fact]
     public void A_request_that_is_done_is_free_though_an_older_one_of_its_client_still_waits()
     {
-        var pool = new RequestPool(1, new Quorum(1), new ReplicaOptions());
+        var pool = new RequestPool(1, new Quorum(1), new ReplicaOptions(), new RequestArena());
         Assert.True(pool.TryAdd(Ask(0, 1, slot: 1), 0, out _, out _));
         WeakReference done = OrderAndRelease(pool);
         GC.Collect();
@@ -24,7 +24,7 @@ public class RequestPoolTests
     [Fact]
     public void A_body_stays_as_long_as_some_batch_refers_to_it()
     {
-        var pool = new RequestPool(1, new Quorum(1), new ReplicaOptions());
+        var pool = new RequestPool(1, new Quorum(1), new ReplicaOptions(), new RequestArena());
         Request request = Ask(0, 1);
         pool.TryAdd(request, 0, out _, out _);
         pool.Reference(request.Digest, 0);
