@@ -86,6 +86,14 @@ public readonly record struct FetchReply(SessionId Session, ushort Slot, ulong S
 /// <summary>
 /// EXEC-REPORT⟨r, e, n, history digest, reply digests, chained report digest⟩: what an execution replica answered at n.
 /// </summary>
+/// <param name="Incarnation">Log incarnation whose order was executed.</param>
+/// <param name="Epoch">Epoch in which it is sent.</param>
+/// <param name="Number">n.</param>
+/// <param name="History">Chained history digest after n.</param>
+/// <param name="Chain">Chained report digest after n.</param>
+/// <param name="Replies">
+/// One digest for each request of the batch, in its order; the zero digest where there was no reply, as to a duplicate.
+/// </param>
 /// <remarks>Layout: kind (1), incarnation (8), epoch (8), number (8), history (32), chain (32), count (4), reply digests (32 each).</remarks>
 public readonly record struct ExecReport(Incarnation Incarnation, Epoch Epoch, SequenceNumber Number, Digest History, Digest Chain, Digest[] Replies)
 {

@@ -77,4 +77,13 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.Held"/>: backup to primary.</summary>
     Held = 25,
+
+    /// <summary><see cref="Messages.WantAffidavits"/>: client to agreement and execution replicas.</summary>
+    WantAffidavits = 26,
+
+    /// <summary><see cref="Messages.ReplyInquiry"/>: agreement replica to execution replicas.</summary>
+    ReplyInquiry = 27,
+
+    /// <summary><see cref="Messages.ReplyStatement"/>: execution replica to agreement replica.</summary>
+    ReplyStatement = 28,
 }

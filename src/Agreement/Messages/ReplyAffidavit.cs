@@ -41,3 +41,25 @@ public readonly record struct ReplyAffidavit(
         return reader.Complete;
     }
 }
+
+/// <summary>
+/// WANT-AFFIDAVITS⟨e⟩: the client got a result by affidavits only, and for the rest of this epoch wants them unasked, and
+/// every reply in full, so that a replica that starves it costs one timeout (DESIGN §6).
+/// </summary>
+/// <remarks>Layout: kind (1), epoch (8).</remarks>
+public readonly record struct WantAffidavits(Epoch Epoch)
+{
+    /// <summary>Appends the message.</summary>
+    public void Write(MessageWriter writer)
+    {
+        writer.WriteByte((byte)MessageKind.WantAffidavits);
+        writer.WriteUInt64(Epoch.Value);
+    }
+
+    /// <summary>Parses what follows the kind byte.</summary>
+    public static bool TryRead(ref MessageReader reader, out WantAffidavits message)
+    {
+        message = new WantAffidavits(new Epoch(reader.ReadUInt64()));
+        return reader.Complete;
+    }
+}

@@ -19,7 +19,7 @@ public sealed class AgreementInbox(Replica replica)
             PartyRole.Agreement when kind == MessageKind.Request => Forwarded(from, message),
             PartyRole.Agreement => FromAgreement(from, kind, ref reader),
             PartyRole.Execution => FromExecution(from, kind, ref reader),
-            PartyRole.Client => FromClient(from, kind, message),
+            PartyRole.Client => FromClient(from, kind, message, ref reader),
             _ => false,
         };
         if (!accepted)
@@ -99,6 +99,9 @@ public sealed class AgreementInbox(Replica replica)
             case MessageKind.ExecReport when ExecReport.TryRead(ref reader, out ExecReport report):
                 replica.OnExecReport(Verified<ExecReport>.OverLink(from, report));
                 return true;
+            case MessageKind.ReplyStatement when ReplyStatement.TryRead(ref reader, out ReplyStatement statement):
+                replica.OnReplyStatement(Verified<ReplyStatement>.OverLink(from, statement));
+                return true;
             case MessageKind.Checkpoint when Checkpoint.TryRead(ref reader, out Checkpoint checkpoint):
                 replica.OnCheckpoint(Verified<Checkpoint>.OverLink(from, checkpoint));
                 return true;
@@ -113,13 +116,20 @@ public sealed class AgreementInbox(Replica replica)
         }
     }
 
-    private bool FromClient(PartyId from, MessageKind kind, ReadOnlyMemory<byte> message)
+    private bool FromClient(PartyId from, MessageKind kind, ReadOnlyMemory<byte> message, ref MessageReader reader)
     {
-        // The body outlives the link's buffer, so it is copied once, here.
-        if (kind != MessageKind.Request || replica.Requests.TryTake(message.Span) is not { } request)
-            return false;
-        replica.OnRequest(Verified<Request>.OverLink(from, request));
-        return true;
+        switch (kind)
+        {
+            // The body outlives the link's buffer, so it is copied once, here.
+            case MessageKind.Request when replica.Requests.TryTake(message.Span) is { } request:
+                replica.OnRequest(Verified<Request>.OverLink(from, request));
+                return true;
+            case MessageKind.WantAffidavits when WantAffidavits.TryRead(ref reader, out WantAffidavits wish):
+                replica.OnWantAffidavits(Verified<WantAffidavits>.OverLink(from, wish));
+                return true;
+            default:
+                return false;
+        }
     }
 
     private bool Forwarded(PartyId from, ReadOnlyMemory<byte> message)

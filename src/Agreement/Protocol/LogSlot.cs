@@ -51,7 +51,7 @@ internal struct VoteSet
 }
 
 /// <summary>What an agreement replica knows about one number of the window.</summary>
-internal sealed class LogSlot(int replicas)
+internal sealed class LogSlot(int replicas, int executionReplicas)
 {
     /// <summary>The number; the slot is reused for others when the window moves.</summary>
     public SequenceNumber Number;
@@ -112,6 +112,12 @@ internal sealed class LogSlot(int replicas)
 
     public VoteSet Prepares = new(replicas);
     public VoteSet Commits = new(replicas);
+
+    /// <summary>What the execution replicas report of it.</summary>
+    public ReportSet Reports = new(executionReplicas);
+
+    /// <summary>Bit i: an affidavit for request i was sent, or waits, without being asked for.</summary>
+    public ulong Affirmed;
 
     /// <summary>COMMITTED statements: the batch that each peer says was committed here.</summary>
     public readonly Order?[] Statements = new Order?[replicas];
@@ -196,6 +202,8 @@ internal sealed class LogSlot(int replicas)
         BodiesAsked = 0;
         Prepares.Clear();
         Commits.Clear();
+        Reports.Clear();
+        Affirmed = 0;
         Array.Clear(Statements);
     }
 }

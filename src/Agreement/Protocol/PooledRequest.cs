@@ -44,6 +44,9 @@ internal sealed class PooledRequest
     /// <summary>When a batch last referred to it, in milliseconds, or 0.</summary>
     public long OrderedAt;
 
+    /// <summary>The number at which it was delivered last, or 0.</summary>
+    public SequenceNumber DeliveredAt;
+
     /// <summary>Forgets the body and all about it.</summary>
     public void Clear()
     {
@@ -53,5 +56,6 @@ internal sealed class PooledRequest
         Verified = Bad = Forwarded = Promised = false;
         HeldBy = 0;
         ArrivedAt = PassedOnAt = OrderedAt = 0;
+        DeliveredAt = default;
     }
 }

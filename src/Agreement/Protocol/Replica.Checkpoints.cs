@@ -10,7 +10,6 @@ public sealed partial class Replica
     private const int CheckpointsKept = 16;
 
     private readonly List<Checkpoint>[] checkpoints;
-    private readonly ExecReport?[] reports;
     private readonly Action<LogSlot> forget;
     private readonly Synced?[] peersSynced;
     private CheckpointSchedule schedule;
@@ -54,22 +53,10 @@ public sealed partial class Replica
     }
 
     /// <summary>A peer's statement of what it has on disk.</summary>
-    public void OnSynced(in Verified<Synced> message) => peersSynced[message.Sender.Index] = message.Value;
-
-    /// <summary>What an execution replica answered; kept for the judgement of disagreeing ones.</summary>
-    public void OnExecReport(in Verified<ExecReport> message)
+    public void OnSynced(in Verified<Synced> message)
     {
-        uint sender = message.Sender.Index;
-        ExecReport report = message.Value;
-        if (log.Holds(report.Number) && log[report.Number] is { Delivered: true } slot && slot.History != report.History)
-            Rejections.Count(Rejection.Mismatch);
-        foreach (ExecReport? other in reports)
-        {
-            if (other is { } known && known.Number == report.Number && known.Chain != report.Chain)
-                Rejections.Count(Rejection.Mismatch);
-        }
-
-        reports[sender] = report;
+        peersSynced[message.Sender.Index] = message.Value;
+        ReleaseAffidavits();
     }
 
     /// <summary>Everything up to the given count of records (see <see cref="Output.RecordCount"/>) is on disk.</summary>
@@ -83,6 +70,7 @@ public sealed partial class Replica
             Synced = Synced.Next;
         if (Synced > before)
             SendSynced(otherReplicas, ActiveExecution);
+        ReleaseAffidavits();
     }
 
     // On disk, and told of by whatever VIEW-CHANGE of ours a next view can be made from: what was learned after the last one

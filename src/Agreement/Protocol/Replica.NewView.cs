@@ -202,12 +202,14 @@ public sealed partial class Replica
         if (Synced > LowWaterMark)
             Synced = LowWaterMark;
         deferredOrders.Clear();
+        heldAffidavits.Clear();
         pool.ForgetDelivered();
         for (SequenceNumber number = LowWaterMark.Next; number <= log.Horizon; number = number.Next)
         {
             LogSlot slot = log[number];
             slot.Delivered = slot.Learned = false;
             slot.History = default;
+            slot.Affirmed = 0;
             Array.Clear(slot.Statements);
         }
     }

@@ -24,6 +24,8 @@ public sealed partial class Replica
         Rejection rejection = Rejection.WrongSender;
         if (message.Sender != request.Client || !pool.TryAdd(request, now, out isNew, out rejection))
             Rejections.Count(rejection);
+        else
+            AffirmAgain(request);
         if (!isNew)
         {
             Requests.Return(request);
@@ -384,7 +386,7 @@ public sealed partial class Replica
         {
             if (pool.Find(batch.Requests[i]) is not { } request)
                 continue;
-            pool.Delivered(request);
+            pool.Delivered(request, slot.Number);
             DeliveredRequests++;
             bytes += request.Encoded.Length;
             if ((request.Flags & RequestFlags.Sync) != 0)
@@ -395,6 +397,7 @@ public sealed partial class Replica
             BeginEpoch(batch);
         else if (batch.Kind == EntryKind.Incarnation)
             BeginIncarnation(batch);
+        JudgeEarlyReports(slot);
 
         // Execution replicas commit a checkpoint only when it is durable, so the disks hurry.
         if (!schedule.Advance(slot.Number, bytes, options.CheckpointInterval) && !sync)

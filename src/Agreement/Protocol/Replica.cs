@@ -62,12 +62,12 @@ public sealed partial class Replica
         fillGrantedAt = new long[quorum.AgreementReplicas];
         pace = new PrimaryPace();
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
-        log = new MessageLog(options.Window, quorum.AgreementReplicas);
+        log = new MessageLog(options.Window, quorum);
         pool = new RequestPool(clients, quorum, options, Requests);
         checkpoints = new List<Checkpoint>[quorum.ExecutionReplicas];
         for (int i = 0; i < checkpoints.Length; i++)
             checkpoints[i] = [];
-        reports = new ExecReport?[quorum.ExecutionReplicas];
+        affidavits = new AffidavitDesk(clients, quorum);
         isValid = IsValid;
         forget = Forget;
         passOn = PassOn;
@@ -157,6 +157,7 @@ public sealed partial class Replica
             Resume();
         pool.Expire(now);
         SendDeferredOrders();
+        ReleaseAffidavits();
         FetchOverdueBodies();
         if (chosenMissing > 0 && now - batchesAskedAt >= FetchBatchMilliseconds)
             FetchChosen();

@@ -361,11 +361,27 @@ internal sealed class RequestPool
             DropIfUnused(entry);
     }
 
-    /// <summary>A request was delivered: older ones of its slot are of no use any more.</summary>
-    public void Delivered(Request request)
+    /// <summary>A request was delivered at a number: older ones of its slot are of no use any more.</summary>
+    public void Delivered(Request request, SequenceNumber number)
     {
+        if (entries.TryGetValue(request.Digest, out PooledRequest? entry))
+            entry.DeliveredAt = number;
         if (request.Client.Index < clients.Length)
             clients[request.Client.Index].Delivered(request);
+    }
+
+    /// <summary>Whether a request that its client sends again was delivered before, and its reply ought to have come.</summary>
+    /// <param name="request">The request, of a known client.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="grace">How long ago it must have been ordered, in milliseconds; a copy may merely be late.</param>
+    /// <param name="number">Where it was delivered last; 0 if that is below the low water mark.</param>
+    public bool IsRepetition(Request request, long now, long grace, out SequenceNumber number)
+    {
+        number = default;
+        if (!entries.TryGetValue(request.Digest, out PooledRequest? entry) || entry.DeliveredAt.Value == 0)
+            return clients[request.Client.Index].IsSettled(request);
+        number = entry.DeliveredAt;
+        return now - entry.OrderedAt >= grace;
     }
 
     private PooledRequest Hold(Request request)

@@ -181,6 +181,9 @@ public class MessageTests
             MessageKind.ProposedBatch => Write(new ProposedBatch(Number, Batch.Configure(new Timestamp(5), new EpochChange([SampleRecover()]))).Write),
             MessageKind.Recover => Write(SampleRecover().Write),
             MessageKind.ReplyAffidavit => Write(new ReplyAffidavit(Incarnation, new SessionId(4), 2, 9, One, Number, Two).Write),
+            MessageKind.WantAffidavits => Write(new WantAffidavits(Epoch).Write),
+            MessageKind.ReplyInquiry => Write(SampleInquiry.Write),
+            MessageKind.ReplyStatement => Write(new ReplyStatement(Incarnation, Epoch, SampleInquiry, Number, Two).Write),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no sample of this kind"),
         };
     }
@@ -215,9 +218,14 @@ public class MessageTests
             MessageKind.ProposedBatch => ProposedBatch.TryRead(ref reader, out ProposedBatch message) ? Write(message.Write) : null,
             MessageKind.Recover => Recover.TryRead(ref reader, out Recover message) ? Write(message.Write) : null,
             MessageKind.ReplyAffidavit => ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit message) ? Write(message.Write) : null,
+            MessageKind.WantAffidavits => WantAffidavits.TryRead(ref reader, out WantAffidavits message) ? Write(message.Write) : null,
+            MessageKind.ReplyInquiry => ReplyInquiry.TryRead(ref reader, out ReplyInquiry message) ? Write(message.Write) : null,
+            MessageKind.ReplyStatement => ReplyStatement.TryRead(ref reader, out ReplyStatement message) ? Write(message.Write) : null,
             _ => null,
         };
     }
+
+    private static ReplyInquiry SampleInquiry => new(1, new SessionId(4), 2, 9, One);
 
     private static ViewChange SampleViewChange() => new ViewChange(
         PartyId.Agreement(2),

@@ -118,6 +118,14 @@ internal sealed class ReplicaHarness
     public static NewView Announce(ulong view, int replicas, params ViewChange[] changes) =>
         new NewView(new View(view), changes, default).Sign(HashSignatures.Of(PartyId.Agreement((int)(view % (ulong)replicas))));
 
+    /// <summary>What an execution replica reports of the last delivered number, unless told otherwise.</summary>
+    public ExecReport ReportOf(Digest[] replies, ulong? number = null, ulong epoch = 0) => new(
+        Replica.Incarnation, new Epoch(epoch), new SequenceNumber(number ?? Replica.Delivered.Value), Replica.HistoryDigest, default, replies);
+
+    public Turn Report(int sender, ExecReport report) => Receive(PartyId.Execution(sender), report.Write);
+
+    public Turn Report(int sender, params Digest[] replies) => Report(sender, ReportOf(replies));
+
     public Turn Checkpoint(Checkpoint checkpoint) => Receive(checkpoint.Sender, checkpoint.Write);
 
     /// <summary>Time passes, and the replica does not hear of it before its next message.</summary>

@@ -81,6 +81,14 @@ internal sealed class Turn
 
     public IReadOnlyList<ExecReport> Reports => Decode<ExecReport>(MessageKind.ExecReport, ExecReport.TryRead);
 
+    public IReadOnlyList<ReplyAffidavit> Affidavits => Decode<ReplyAffidavit>(MessageKind.ReplyAffidavit, ReplyAffidavit.TryRead);
+
+    public IReadOnlyList<WantAffidavits> WishesForAffidavits => Decode<WantAffidavits>(MessageKind.WantAffidavits, WantAffidavits.TryRead);
+
+    public IReadOnlyList<ReplyInquiry> Inquiries => Decode<ReplyInquiry>(MessageKind.ReplyInquiry, ReplyInquiry.TryRead);
+
+    public IReadOnlyList<ReplyStatement> ReplyStatements => Decode<ReplyStatement>(MessageKind.ReplyStatement, ReplyStatement.TryRead);
+
     public IReadOnlyList<Checkpoint> Checkpoints => Decode<Checkpoint>(MessageKind.Checkpoint, Checkpoint.TryRead);
 
     public IReadOnlyList<WantView> Wants => Decode<WantView>(MessageKind.WantView, WantView.TryRead);
