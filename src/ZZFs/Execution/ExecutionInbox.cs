@@ -41,6 +41,9 @@ public sealed class ExecutionInbox(ExecutionReplica replica)
             case MessageKind.StableCertificate when StableCertificate.TryRead(ref reader, out StableCertificate certificate):
                 replica.OnStableCertificate(Verified<StableCertificate>.OverLink(from, certificate));
                 return true;
+            case MessageKind.ReplyInquiry when ReplyInquiry.TryRead(ref reader, out ReplyInquiry inquiry):
+                replica.OnReplyInquiry(Verified<ReplyInquiry>.OverLink(from, inquiry));
+                return true;
             case MessageKind.ClusterState:
                 // Epochs change by ordered entries, which execution replicas see for themselves.
                 return ClusterState.TryRead(ref reader, out _);
@@ -58,6 +61,9 @@ public sealed class ExecutionInbox(ExecutionReplica replica)
                 return true;
             case MessageKind.FetchReply when FetchReply.TryRead(ref reader, out FetchReply fetch):
                 replica.OnFetchReply(Verified<FetchReply>.OverLink(from, fetch));
+                return true;
+            case MessageKind.WantAffidavits when WantAffidavits.TryRead(ref reader, out WantAffidavits wish):
+                replica.OnWantAffidavits(Verified<WantAffidavits>.OverLink(from, wish));
                 return true;
             default:
                 return false;

@@ -60,7 +60,7 @@ public sealed partial class ExecutionReplica
         if (pendingReports.Count == 0)
             firstReportAt = now;
         pendingReports.Add(new ExecReport(logIncarnation, epoch, number, history, chain, replies));
-        FlushReports(force: pendingReports.Count >= ReportsTogether);
+        FlushReports(force: reportsHurry || pendingReports.Count >= ReportsTogether);
     }
 
     private void FlushReports(bool force)

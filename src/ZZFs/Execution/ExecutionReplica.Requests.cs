@@ -26,34 +26,34 @@ public sealed partial class ExecutionReplica
     public void OnFetchReply(in Verified<FetchReply> message)
     {
         FetchReply wanted = message.Value;
-        SessionSlot? slot = null;
-        if (wanted.Session == SessionId.None)
-            lastOpens.TryGetValue(message.Sender.Index, out slot);
-        else if (sessions.Find(wanted.Session, message.Sender.Index) is { } session && wanted.Slot < session.Slots.Count)
-            slot = session.Slots[wanted.Slot];
+        SessionSlot? slot = FindSlot(message.Sender.Index, wanted.Session, wanted.Slot);
         if (slot is null || slot.Sequence != wanted.SlotSequence || slot.RequestDigest != wanted.RequestDigest || slot.Result is null)
             return;
         if (!slot.IsSync || durability.Durable >= slot.Number)
             SendReply(message.Sender, wanted.Session, wanted.Slot, slot, full: true);
     }
 
-    private void ExecuteRequest(Request request, SequenceNumber number)
+    private SessionSlot? FindSlot(uint client, SessionId session, ushort slot)
+    {
+        if (session == SessionId.None)
+            return lastOpens.GetValueOrDefault(client);
+        return sessions.Find(session, client) is { } found && slot < found.Slots.Count ? found.Slots[slot] : null;
+    }
+
+    // Returns the digest of the reply, or the zero digest if there is none.
+    private Digest ExecuteRequest(Request request, SequenceNumber number)
     {
         if (request.Incarnation != incarnation)
-            return;
+            return default;
         if (request.Session == SessionId.None)
-        {
-            OpenSession(request, number);
-            return;
-        }
+            return OpenSession(request, number);
 
         if (sessions.Find(request.Session, request.Client.Index) is not { } session || request.Slot >= session.Slots.Count)
         {
             // The session ended; the client learns it from f + 1 and opens another.
             var stray = new SessionSlot();
             Fill(stray, request, number, OperationResult.Failed(SessionOperation.SessionEnded));
-            Answer(request, stray);
-            return;
+            return Answer(request, stray);
         }
 
         SessionSlot slot = session.Slots[request.Slot];
@@ -64,17 +64,17 @@ public sealed partial class ExecutionReplica
         bool crosses = request.Incarnation.CompareTo(slot.Incarnation) > 0 && request.Incarnation.CompareTo(session.OpenedIn) > 0;
         bool isNext = request.SlotSequence == slot.Sequence + 1 || (request.SlotSequence > slot.Sequence && crosses);
         if (!isNext && !isRepetition)
-            return;
+            return default;
         sessions.Touch(session);
         Drop(slot);
         if (SessionOperation.IsSession(request.Operation.Span))
             ExecuteSessionOperation(session, slot, request, number);
         else
             ExecuteFileOperation(session, slot, request, number);
-        Answer(request, slot);
+        return Answer(request, slot);
     }
 
-    private void OpenSession(Request request, SequenceNumber number)
+    private Digest OpenSession(Request request, SequenceNumber number)
     {
         var slot = new SessionSlot();
         if (SessionOperation.TryRead(request.Operation, out SessionOperation operation) && operation.Kind == SessionOperationKind.Open)
@@ -90,7 +90,7 @@ public sealed partial class ExecutionReplica
         }
 
         lastOpens[request.Client.Index] = slot;
-        Answer(request, slot);
+        return Answer(request, slot);
     }
 
     private void ExecuteSessionOperation(Session session, SessionSlot slot, Request request, SequenceNumber number)
@@ -136,20 +136,23 @@ public sealed partial class ExecutionReplica
         slot.ResultDigest = Digest.Of(slot.Result);
     }
 
-    private void Answer(Request request, SessionSlot slot)
+    private Digest Answer(Request request, SessionSlot slot)
     {
         Operations++;
-        replyDigests.Add(slot.ResultDigest);
-        if (!IsActive)
-            return;
-        if (slot.IsSync && durability.Durable < slot.Number)
+        bool starved = IsStarved(request.Client);
+        reportsHurry |= starved;
+        if (IsActive && slot.IsSync && durability.Durable < slot.Number)
         {
             heldReplies.Add((request.Client, request.Session, request.Slot, slot));
-            return;
+        }
+        else if (IsActive)
+        {
+            bool designated = Rank(id) == (int)((slot.Sequence + request.Slot) % (ulong)System.Numerics.BitOperations.PopCount(active));
+            bool full = designated || starved || slot.Result!.Length <= SmallResultBytes;
+            SendReply(request.Client, request.Session, request.Slot, slot, full);
         }
 
-        bool designated = Rank(id) == (int)((slot.Sequence + request.Slot) % (ulong)System.Numerics.BitOperations.PopCount(active));
-        SendReply(request.Client, request.Session, request.Slot, slot, full: designated || slot.Result!.Length <= SmallResultBytes);
+        return slot.ResultDigest;
     }
 
     private int Rank(int replica) => System.Numerics.BitOperations.PopCount(active & ((1u << replica) - 1));

@@ -76,6 +76,7 @@ public sealed partial class ExecutionReplica
         bodies = new BodyCache(options.Exports.Count);
         durability = new DurabilityTracker(quorum);
         named = new Incarnation[quorum.AgreementReplicas];
+        starvedIn = new Epoch?[options.Exports.Count];
         this.initiallyActive = initiallyActive;
         ReadCheckpoint();
         logIncarnation = incarnation;
@@ -274,13 +275,14 @@ public sealed partial class ExecutionReplica
         foreach (Session session in expired)
             service.EndSession(session.Id);
         replyDigests.Clear();
+        reportsHurry = false;
         long bodyBytes = 0;
         for (int i = 0; i < batch.Requests.Count; i++)
         {
             // A request may stand twice in a batch; after its first execution its body is still at hand.
             Request request = bodies.Find(batch.Requests[i])!;
             bodyBytes += request.Encoded.Length;
-            ExecuteRequest(request, order.Number);
+            replyDigests.Add(ExecuteRequest(request, order.Number));
         }
 
         for (int i = 0; i < batch.Requests.Count; i++)

@@ -261,6 +261,27 @@ public class CheckpointTests
         Assert.Equal(ExecReport.ExtendChain(first.Chain, second.Number, second.History, []), second.Chain);
     }
 
+    // An agreement replica must know which digest is of which request.
+    [Fact]
+    public void A_report_has_one_digest_for_each_request_and_zero_where_nothing_is_replied()
+    {
+        var replica = new ExecutionHarness();
+        SessionId session = replica.Open();
+        Request first = Ask(0, session, 1, Write());
+        Request skipping = Ask(0, session, 9, Write());
+        Request stray = Ask(0, new SessionId(99), 1, Write());
+        Request ofAnotherLog = Ask(0, session, 2, Write(), incarnation: 5);
+        IReadOnlyList<Reply> replies = replica.Execute(skipping, first, first, stray, ofAnotherLog).Replies;
+        replica.Execute(first);
+        replica.Execute();
+        Digest reply = replies.Single(sent => sent.RequestDigest == first.Digest).ResultDigest;
+        Digest ended = replies.Single(sent => sent.RequestDigest == stray.Digest).ResultDigest;
+        IReadOnlyList<ExecReport> reports = replica.Tick(8).Reports;
+        Assert.Equal([default, reply, default, ended, default], reports[1].Replies);
+        Assert.Equal([default], reports[2].Replies);
+        Assert.Empty(reports[3].Replies);
+    }
+
     [Fact]
     public void Many_reports_do_not_wait()
     {
