@@ -102,6 +102,8 @@ public sealed partial class ClientSession
     public void OnConnected(PartyId party)
     {
         Recipients to = Recipients.One(party);
+        if (IsStarved)
+            SendWant(to);
         if (opening is not null)
             SendAgain(opening, to);
         foreach (PendingRequest? pending in slots)
@@ -150,31 +152,13 @@ public sealed partial class ClientSession
         if (certified is { } bytes)
             Complete(pending, bytes);
         else if (pending.Collector.LacksBody)
-            SendFetchReply(pending, state.Active);
-    }
-
-    /// <summary>An agreement replica vouches for the reply to a request; any execution replica may give it in full (DESIGN §6).</summary>
-    public void OnReplyAffidavit(in Verified<ReplyAffidavit> message)
-    {
-        ReplyAffidavit affidavit = message.Value;
-        if (FindPending(affidavit.Session, affidavit.Slot) is not { Request: { } request } pending
-            || affidavit.SlotSequence != request.SlotSequence
-            || affidavit.RequestDigest != request.Digest
-            || affidavit.Incarnation.CompareTo(openedIn) < 0)
-        {
-            return;
-        }
-
-        ReadOnlyMemory<byte>? certified = pending.Collector!.Add((int)message.Sender.Index, affidavit);
-        if (certified is { } bytes)
-            Complete(pending, bytes);
-        else if (pending.Collector.LacksBody)
-            SendFetchReply(pending, cluster.Current!.Value.Active);
+            FetchBody(pending);
     }
 
     /// <summary>Lets time pass: sends again what is overdue, and renews the session. Call about every 50 ms.</summary>
     public void Tick()
     {
+        ulong resends = Resends;
         if (opening is not null)
             ResendIfDue(opening);
         foreach (PendingRequest? pending in slots)
@@ -182,6 +166,10 @@ public sealed partial class ClientSession
             if (pending is not null)
                 ResendIfDue(pending);
         }
+
+        // What was waited for may have been lost because the wish was.
+        if (IsStarved && Resends > resends)
+            SendWant(new Recipients(allAgreement, ActiveExecution, null));
 
         if (IsOpen && now - lastUsed > RenewMilliseconds)
         {
@@ -260,6 +248,7 @@ public sealed partial class ClientSession
     private void SendFetchReply(PendingRequest pending, uint execution)
     {
         Request request = pending.Request!;
+        pending.BodyAskedAt = now;
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
         new FetchReply(request.Session, request.Slot, request.SlotSequence, request.Digest).Write(writer);
@@ -277,6 +266,8 @@ public sealed partial class ClientSession
     {
         // f + 1 replicas vouch for these bytes, so a correct one made them: they must parse.
         Invariant.That(OperationCodec.TryDecodeResult(bytes, out OperationResult result));
+        if (pending.Collector!.IsAffirmed)
+            BecomeStarved();
         if (pending == opening)
         {
             opening = null;
@@ -305,11 +296,14 @@ public sealed partial class ClientSession
         if (pending == draining)
         {
             draining = null;
+            unsynced.Settle(pending.Collector.Incarnation, pending.Collector.Number);
             FillSlots();
             return;
         }
 
         Unfinished--;
+        if (pending.Flags.HasFlag(RequestFlags.Sync))
+            unsynced.Settle(pending.Collector.Incarnation, pending.Collector.Number);
         result = SettleError(pending, semantics.ToClient(result));
         KeepIfUnsynced(pending, result);
         if (pending == closing)

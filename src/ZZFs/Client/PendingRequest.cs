@@ -23,6 +23,9 @@ public sealed class PendingRequest(ReadOnlyMemory<byte> operation, RequestFlags 
     /// <summary>How long it then waits, in milliseconds.</summary>
     internal long Patience { get; set; }
 
+    /// <summary>When its full reply was last asked for, in milliseconds; null before.</summary>
+    internal long? BodyAskedAt { get; set; }
+
     /// <summary>The lost change that is submitted again by this; null for what is submitted for the first time.</summary>
     internal UnsyncedOperation? Repeats { get; init; }
 

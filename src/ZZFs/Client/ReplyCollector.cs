@@ -24,6 +24,9 @@ public sealed class ReplyCollector
     /// <summary>f + 1 agree, but none of the agreed full results is here: ask for it.</summary>
     public bool LacksBody { get; private set; }
 
+    /// <summary>The certified result is due to affidavits: f + 1 matching replies did not come first.</summary>
+    public bool IsAffirmed { get; private set; }
+
     /// <summary>Log incarnation of the certified result.</summary>
     public Incarnation Incarnation { get; private set; }
 
@@ -35,7 +38,7 @@ public sealed class ReplyCollector
     {
         Array.Clear(replies);
         Array.Clear(affidavits);
-        LacksBody = false;
+        LacksBody = IsAffirmed = false;
     }
 
     /// <summary>Takes the reply of an execution replica; a full result is copied. Its last reply counts.</summary>
@@ -90,7 +93,10 @@ public sealed class ReplyCollector
             foreach (Reply? reply in replies)
             {
                 if (reply is { Full: true } full && full.ResultDigest == affirmed.ResultDigest)
+                {
+                    IsAffirmed = true;
                     return full.Result;
+                }
             }
 
             LacksBody = true;

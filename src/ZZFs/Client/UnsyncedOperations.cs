@@ -68,9 +68,20 @@ public sealed class UnsyncedOperations(Quorum quorum)
             sorted[i] = (active & (1u << i)) != 0 && statements[i].Incarnation == incarnation ? statements[i].Synced : default;
         sorted.Sort();
         SequenceNumber vouched = sorted[^quorum.Weak];
-        if (vouched.Value == 0)
+        if (vouched.Value > 0)
+            Settle(incarnation, vouched);
+    }
+
+    /// <summary>
+    /// It is certain that everything up to a number is on disk: f + 1 say so, or the certified reply to an FSYNC does, which
+    /// nobody correct vouches for before. A client that is starved of replies has only the latter.
+    /// </summary>
+    public void Settle(Incarnation incarnation, SequenceNumber number)
+    {
+        int order = incarnation.CompareTo(durable.Incarnation);
+        if (order < 0 || (order == 0 && number <= durable.Number))
             return;
-        durable = (incarnation, vouched);
+        durable = (incarnation, number);
         Drop();
     }
 
