@@ -183,6 +183,23 @@ internal sealed class ForgeOrders : Behaviour
     }
 }
 
+/// <summary>Vouches for replies that nobody gave, or that were given elsewhere; colluding ones for the same.</summary>
+internal sealed class ForgeAffidavits : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) != MessageKind.ReplyAffidavit || !ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit affidavit))
+            return [honest];
+        ReplyAffidavit lie = (affidavit.SlotSequence % 2) switch
+        {
+            0 => affidavit with { ResultDigest = Digest.Of(affidavit.ResultDigest.ToArray()) },
+            _ => affidavit with { Number = affidavit.Number.Next },
+        };
+        return [honest with { Bytes = Write(lie.Write) }];
+    }
+}
+
 /// <summary>Says that its disk holds what it does not.</summary>
 internal sealed class ForgeSynced : Behaviour
 {

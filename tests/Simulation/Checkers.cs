@@ -51,7 +51,8 @@ internal sealed class Checkers
         byCounter.TryGetValue(counter, out SortedDictionary<ulong, ulong>? sums) && sums.Count > 0 ? sums.Keys.Last() : 0;
 
     /// <summary>When all operations are answered, the answers must chain without gaps: each happened exactly once.</summary>
-    public void AllAnswered(IReadOnlyDictionary<uint, ulong> counters)
+    /// <returns>What is answered and not in the state; null if nothing.</returns>
+    public string? FindLost(IReadOnlyDictionary<uint, ulong> counters)
     {
         foreach ((uint counter, SortedDictionary<ulong, ulong> sums) in byCounter)
         {
@@ -64,7 +65,9 @@ internal sealed class Checkers
             }
 
             if (counters.GetValueOrDefault(counter) != acknowledged[counter])
-                throw new SimulationFailure($"counter {counter} is {counters.GetValueOrDefault(counter)}, acknowledged were {acknowledged[counter]}");
+                return $"counter {counter} is {counters.GetValueOrDefault(counter)}, acknowledged were {acknowledged[counter]}";
         }
+
+        return null;
     }
 }

@@ -29,6 +29,10 @@ internal static class MessageTrace
                 $"REQUEST {request.Client} session {request.Session} slot {request.Slot} sequence {request.SlotSequence} digest {Short(request.Digest)}",
             MessageKind.Reply when Reply.TryRead(ref reader, out Reply reply) =>
                 $"REPLY session {reply.Session} slot {reply.Slot} sequence {reply.SlotSequence} number {reply.Number} epoch {reply.Epoch}",
+            MessageKind.ReplyAffidavit when ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit affidavit) =>
+                $"REPLY-AFFIDAVIT session {affidavit.Session} slot {affidavit.Slot} sequence {affidavit.SlotSequence} number {affidavit.Number} result {Short(affidavit.ResultDigest)}",
+            MessageKind.ExecReport when ExecReport.TryRead(ref reader, out ExecReport report) =>
+                $"EXEC-REPORT number {report.Number} epoch {report.Epoch} replies {report.Replies.Length}",
             MessageKind.Checkpoint when Checkpoint.TryRead(ref reader, out Checkpoint checkpoint) =>
                 $"CHECKPOINT number {checkpoint.Number} root {Short(checkpoint.Root)}",
             _ => $"{kind} {bytes.Length} bytes",

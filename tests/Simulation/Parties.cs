@@ -242,6 +242,8 @@ internal sealed class ClientParty : Party
             Issue();
     }
 
+    public ulong AffirmedResults => session.AffirmedResults;
+
     public bool IsDone => issued == (ulong)options.OperationsPerClient && session.Unfinished == 0;
 
     public override Output Output => session.Output;

@@ -7,6 +7,7 @@ internal static class Program
 {
     private const string Usage = """
         usage: simulation --seed S [--trace] | --seeds A..B
+          --scenario NAME under circumstances that bring out faults of one kind, not those that the seed chooses
           --faults F      tolerate F faults (1 to 3), whatever the seed says
           --replicas N    the same, by the number of agreement replicas (4, 7 or 10)
           --ticks T       end after T milliseconds of simulated time (60000); everything must be answered by then
@@ -18,6 +19,7 @@ internal static class Program
     {
         ulong first = 1;
         ulong last = 1;
+        string? scenario = null;
         var changes = new List<Func<SimulationOptions, SimulationOptions>>();
         for (int i = 0; i < arguments.Length; i++)
         {
@@ -30,6 +32,10 @@ internal static class Program
                     break;
                 case "--seeds" when value.Split("..") is [var from, var to]
                     && ulong.TryParse(from, CultureInfo.InvariantCulture, out first) && ulong.TryParse(to, CultureInfo.InvariantCulture, out last):
+                    i++;
+                    break;
+                case "--scenario" when value.Length > 0:
+                    scenario = value;
                     i++;
                     break;
                 case "--faults" when int.TryParse(value, CultureInfo.InvariantCulture, out int faults) && faults is >= 1 and <= 3:
@@ -57,7 +63,7 @@ internal static class Program
             }
         }
 
-        return Explore(first, last, options => changes.Aggregate(options, (changed, change) => change(changed)), string.Join(' ', arguments));
+        return Explore(first, last, scenario, options => changes.Aggregate(options, (changed, change) => change(changed)), string.Join(' ', arguments));
     }
 
     private static SimulationOptions WithFaults(SimulationOptions options, int faults) => options with
@@ -67,14 +73,14 @@ internal static class Program
         ExecutionLiars = Math.Min(options.ExecutionLiars, faults),
     };
 
-    private static int Explore(ulong first, ulong last, Func<SimulationOptions, SimulationOptions> change, string arguments)
+    private static int Explore(ulong first, ulong last, string? scenario, Func<SimulationOptions, SimulationOptions> change, string arguments)
     {
         int failed = 0;
         int operations = 0;
         object output = new();
         Parallel.For((long)first, (long)last + 1, seed =>
         {
-            var world = new World(change(Scenario.FromSeed((ulong)seed)));
+            var world = new World(change(scenario is null ? Scenario.FromSeed((ulong)seed) : Scenario.Named(scenario, (ulong)seed)));
             try
             {
                 world.Run();

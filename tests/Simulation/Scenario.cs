@@ -11,7 +11,7 @@ internal static class Scenario
         int faults = 1 + random.Next(3);
         bool allAwake = random.Next(2) == 0;
         bool powerLoss = random.Next(4) == 0;
-        return new SimulationOptions
+        SimulationOptions options = new()
         {
             Seed = seed,
             Faults = faults,
@@ -32,6 +32,9 @@ internal static class Scenario
             Always = random.Next(4) == 0,
             SyncMicroseconds = 200 << random.Next(6),
         };
+
+        // With f + 1 awake, everything but replies needs each of them.
+        return allAwake ? options : options with { ExecutionLiars = random.Next(3) == 0 ? 1 + random.Next(faults) : 0 };
     }
 
     /// <summary>Circumstances that bring out faults of one kind.</summary>
@@ -75,6 +78,25 @@ internal static class Scenario
                 ExecutionLiars = calm.Faults,
                 Lies = () => [new WrongResults(), new WrongCheckpoints()],
             },
+            "starved clients" => calm with { ExecutionLiars = calm.Faults, Lies = () => [new Starve(1)] },
+
+            // Everything that is acknowledged is durable, so that a power loss of the whole site may take nothing of it.
+            "starved of fsyncs" => calm with
+            {
+                ExecutionLiars = calm.Faults,
+                Lies = () => [new Starve(uint.MaxValue)],
+                SyncMicroseconds = 20_000,
+                Syncs = 1,
+                SiteLosesPowerAt = 300 + random.Next(600),
+            },
+            "false reports" => calm with
+            {
+                AllAwake = true,
+                CheckpointInterval = 64,
+                Loss = 0.2,
+                ExecutionLiars = calm.Faults,
+                Lies = () => [new LieConsistently()],
+            },
             "slow disks" => calm with { SyncMicroseconds = 20_000, Syncs = 0.3 },
             "power loss" => rough with { PowerLoss = true, CrashEveryMilliseconds = 150, SyncMicroseconds = 5_000 },
             "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
@@ -98,8 +120,11 @@ internal static class Scenario
         return random.Next(2) == 0 ? [first] : [first, AgreementLie(random, quorum)];
     }
 
-    /// <summary>Lies for one execution replica.</summary>
-    public static Behaviour[] ExecutionLies(DeterministicRandom random) => random.Next(7) switch
+    /// <summary>Lies for one execution replica; when only f + 1 are awake, it does all but reply.</summary>
+    public static Behaviour[] ExecutionLies(DeterministicRandom random, bool allAwake) =>
+        allAwake ? ExecutionLies(random) : [new Starve(random.Next(2) == 0 ? uint.MaxValue : 1)];
+
+    private static Behaviour[] ExecutionLies(DeterministicRandom random) => random.Next(8) switch
     {
         0 => [new Mute(null, 0)],
         1 => [new WrongResults()],
@@ -107,10 +132,11 @@ internal static class Scenario
         3 => [new WrongCheckpoints()],
         4 => [new WrongResults(), new ForgeReports(), new WrongCheckpoints()],
         5 => [new Corrupt()],
+        6 => [new LieConsistently()],
         _ => [new Dawdle(100), new Replay()],
     };
 
-    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(16) switch
+    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(17) switch
     {
         0 => new Mute(null, 0),
         1 => new Mute(PartyRole.Agreement, (uint)random.Next(1 << quorum.AgreementReplicas)),
@@ -125,6 +151,7 @@ internal static class Scenario
         12 => new ForgeOrders(),
         13 => new ForgeSynced(),
         14 => new ClaimHeld(),
+        15 => new ForgeAffidavits(),
         _ => random.Next(3) switch { 0 => new WantViews(), 1 => new WithholdBodies(), _ => new CryWolf() },
     };
 }

@@ -57,6 +57,50 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
         Assert.Equal(600, world.Checkers.Completed);
     }
 
+    /// <summary>
+    /// f of the f + 1 that execute leave one client without replies: it lives on affidavits, and loses one timeout, not one
+    /// for each operation (DESIGN §6).
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_client_that_is_starved_of_replies_goes_on(int faults)
+    {
+        var world = new World(new SimulationOptions
+        {
+            Seed = 3,
+            Faults = faults,
+            ExecutionLiars = faults,
+            Lies = () => [new Starve(1)],
+            HealAtMilliseconds = 0,
+        });
+        world.Run();
+        Assert.Equal(600, world.Checkers.Completed);
+        Assert.Equal([201ul, 0ul, 0ul], world.AffirmedResults);
+        Assert.True(world.Milliseconds < 4000, world.Describe());
+    }
+
+    /// <summary>The same with as many agreement replicas that lie about replies.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_starved_client_goes_on_though_affidavits_are_forged(int faults)
+    {
+        var world = new World(new SimulationOptions
+        {
+            Seed = 3,
+            Faults = faults,
+            AgreementLiars = faults,
+            ExecutionLiars = faults,
+            Lies = () => [new Starve(1), new ForgeAffidavits()],
+            Loss = 0.02,
+        });
+        world.Run();
+        Assert.Equal(600, world.Checkers.Completed);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -107,6 +151,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
         ["vote for all"] = () => new VoteForAll(),
         ["forge view changes"] = () => new ForgeViewChange(),
         ["forge orders"] = () => new ForgeOrders(),
+        ["forge affidavits"] = () => new ForgeAffidavits(),
         ["forge synced"] = () => new ForgeSynced(),
         ["want views"] = () => new WantViews(),
         ["withhold bodies"] = () => new WithholdBodies(),

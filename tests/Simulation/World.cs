@@ -81,6 +81,9 @@ internal sealed class World
 
     public long Milliseconds => time / 1000;
 
+    /// <summary>Results that each client accepted because agreement replicas vouched for them.</summary>
+    public IReadOnlyList<ulong> AffirmedResults => [.. parties.Values.OfType<ClientParty>().Select(client => client.AffirmedResults)];
+
     /// <summary>Runs until every client is done.</summary>
     /// <exception cref="SimulationFailure">A promise is broken, or there is no progress.</exception>
     public void Run()
@@ -119,10 +122,9 @@ internal sealed class World
             if (stranded)
                 continue;
             current++;
-            checkers.AllAnswered(replica.Service.Counters);
         }
 
-        if (current < quorum.Weak)
+        if (current < Math.Min(quorum.Weak, correct.OfType<ExecutionParty>().Count()))
             return $"only {current} correct execution replicas are at {executed}";
         foreach (AgreementParty replica in correct.OfType<AgreementParty>())
         {
@@ -138,7 +140,9 @@ internal sealed class World
                 return $"{replica.Id} is in epoch {replica.Replica.Epoch}, not 1";
         }
 
-        return null;
+        // After a power loss of the whole site clients first have to hear of it, and submit again what was lost.
+        return correct.OfType<ExecutionParty>().Where(replica => replica.Replica.Executed == executed)
+            .Select(replica => checkers.FindLost(replica.Service.Counters)).FirstOrDefault(lost => lost is not null);
     }
 
     private void ChooseLiars(PartyRole role, int parties, int count)
@@ -150,7 +154,7 @@ internal sealed class World
                 continue;
             count--;
             Behaviour[] lies = options.Lies?.Invoke()
-                ?? (role == PartyRole.Agreement ? Scenario.AgreementLies(random, quorum) : Scenario.ExecutionLies(random));
+                ?? (role == PartyRole.Agreement ? Scenario.AgreementLies(random, quorum) : Scenario.ExecutionLies(random, options.AllAwake));
             foreach (Behaviour lie in lies)
                 lie.Become(id, quorum, keys.SignerOf(id), new DeterministicRandom(random.NextUInt64()));
             liars.Add(id, lies);
@@ -287,7 +291,7 @@ internal sealed class World
     private void Transmit(PartyId from, PartyId to, byte[] bytes)
     {
         // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
-        bool spared = options.AllAwake && (to.Role == PartyRole.Execution || from.Role == PartyRole.Execution);
+        bool spared = options.AllAwake && (to.Role == PartyRole.Execution || (from.Role == PartyRole.Execution && to.Role != PartyRole.Client));
         bool faulty = Milliseconds < options.HealAtMilliseconds;
         if (faulty && ((!spared && random.Chance(options.Loss)) || IsCut(from, to)))
             return;
@@ -419,6 +423,9 @@ internal sealed class World
             case MessageKind.Reply when Reply.TryRead(ref reader, out Reply reply) && syncs.Contains(reply.RequestDigest):
                 CheckDurable(from, reply.Number);
                 break;
+            case MessageKind.ReplyAffidavit when ReplyAffidavit.TryRead(ref reader, out ReplyAffidavit affidavit) && syncs.Contains(affidavit.RequestDigest):
+                CheckDurable(from, affidavit.Number);
+                break;
             case MessageKind.Prepare or MessageKind.Commit when Vote.TryRead(ref reader, out Vote vote):
                 CheckVote((AgreementParty)parties[from], vote);
                 break;
@@ -431,7 +438,7 @@ internal sealed class World
         }
     }
 
-    // What execution replicas let out as durable is on the disks of 2f + 1, liars counted as holding everything.
+    // What replicas let out as durable is on the disks of 2f + 1, liars counted as holding everything.
     private void CheckDurable(PartyId from, SequenceNumber number)
     {
         int holders = parties.Values.OfType<AgreementParty>()

@@ -141,17 +141,16 @@ public sealed partial class ExecutionReplica
         Operations++;
         bool starved = IsStarved(request.Client);
         reportsHurry |= starved;
-        if (IsActive && slot.IsSync && durability.Durable < slot.Number)
+        if (!IsActive)
+            return slot.ResultDigest;
+        if (slot.IsSync && durability.Durable < slot.Number)
         {
             heldReplies.Add((request.Client, request.Session, request.Slot, slot));
-        }
-        else if (IsActive)
-        {
-            bool designated = Rank(id) == (int)((slot.Sequence + request.Slot) % (ulong)System.Numerics.BitOperations.PopCount(active));
-            bool full = designated || starved || slot.Result!.Length <= SmallResultBytes;
-            SendReply(request.Client, request.Session, request.Slot, slot, full);
+            return slot.ResultDigest;
         }
 
+        bool designated = Rank(id) == (int)((slot.Sequence + request.Slot) % (ulong)System.Numerics.BitOperations.PopCount(active));
+        SendReply(request.Client, request.Session, request.Slot, slot, full: designated || starved || slot.Result!.Length <= SmallResultBytes);
         return slot.ResultDigest;
     }
 

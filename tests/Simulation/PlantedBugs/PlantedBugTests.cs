@@ -25,6 +25,8 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("One replica that holds a request vouches for it", Protocol + "RequestPool.cs", "PopCount(entry.HeldBy) + 1 >= quorum.Strong", "PopCount(entry.HeldBy) + 1 >= 2", "false holders"),
         new("A repeated request is executed again", Execution + "ExecutionReplica.Requests.cs", "if (!isNext && !isRepetition)", "if (request.SlotSequence < slot.Sequence)", "lossy"),
         new("One agreement replica decides the order", Execution + "OrderedQueue.cs", "if (count >= quorum.Weak)", "if (count >= 1)", "forged orders"),
+        new("An affidavit of an fsync leaves before 2f + 1 disks have it", Protocol + "Replica.Affidavits.cs", "IsDurable(SequenceNumber number) => number <= LowWaterMark || number <= DurableNumber();", "IsDurable(SequenceNumber number) => true;", "starved of fsyncs"),
+        new("An affidavit is sworn on f reports", Protocol + "Replica.Affidavits.cs", "return slot.Reports.Find(i, TermsOf(slot), quorum.Weak);", "return slot.Reports.Find(i, TermsOf(slot), quorum.Faults);", "false reports"),
         new("Batches are accepted without their bodies", Protocol + "Replica.NormalCase.cs", "&& HoldsBodies(slot.Batch),", ",", "nonsense"),
     ];
 
