@@ -384,9 +384,8 @@ public sealed partial class Replica
         bool sync = false;
         for (int i = 0; i < batch.Requests.Count; i++)
         {
-            if (pool.Find(batch.Requests[i]) is not { } request)
+            if (pool.Deliver(batch.Requests[i], slot.Number) is not { } request)
                 continue;
-            pool.Delivered(request, slot.Number);
             DeliveredRequests++;
             bytes += request.Encoded.Length;
             if ((request.Flags & RequestFlags.Sync) != 0)

@@ -361,13 +361,16 @@ internal sealed class RequestPool
             DropIfUnused(entry);
     }
 
-    /// <summary>A request was delivered at a number: older ones of its slot are of no use any more.</summary>
-    public void Delivered(Request request, SequenceNumber number)
+    /// <summary>A request is delivered at a number: older ones of its slot are of no use any more.</summary>
+    /// <returns>The request, if its body is held.</returns>
+    public Request? Deliver(in Digest digest, SequenceNumber number)
     {
-        if (entries.TryGetValue(request.Digest, out PooledRequest? entry))
-            entry.DeliveredAt = number;
-        if (request.Client.Index < clients.Length)
-            clients[request.Client.Index].Delivered(request);
+        if (!entries.TryGetValue(digest, out PooledRequest? entry))
+            return null;
+        entry.DeliveredAt = number;
+        if (entry.Request.Client.Index < clients.Length)
+            clients[entry.Request.Client.Index].Delivered(entry.Request);
+        return entry.Request;
     }
 
     /// <summary>Whether a request that its client sends again was delivered before, and its reply ought to have come.</summary>

@@ -63,16 +63,30 @@ public class AffidavitTests
     }
 
     // "Only replicas that are active in e count as voters for replies and reports of e" (DESIGN §9).
-    [Fact]
-    public void Reports_of_a_sleeper_another_epoch_or_another_history_do_not_count()
+    [Theory]
+    [InlineData(2, 0, 0, true)]
+    [InlineData(1, 1, 0, true)]
+    [InlineData(1, 0, 4, true)]
+    [InlineData(1, 0, 0, false)]
+    public void Reports_of_a_sleeper_another_epoch_incarnation_or_history_do_not_count(int sender, ulong epoch, ulong incarnation, bool sameHistory)
     {
         Deliver(request);
         backup.Report(0, Right);
-        backup.Report(2, Right);
-        backup.Report(1, backup.ReportOf([Right], epoch: 1));
-        backup.Report(1, backup.ReportOf([Right]) with { History = Wrong });
-        backup.Report(1, backup.ReportOf([Right]) with { Incarnation = new Incarnation(4) });
+        ExecReport report = backup.ReportOf([Right], epoch: epoch) with { Incarnation = new Incarnation(incarnation) };
+        backup.Report(sender, sameHistory ? report : report with { History = Wrong });
         Assert.Empty(AskAgain(request).Affidavits);
+    }
+
+    [Fact]
+    public void Reports_of_an_epoch_that_is_over_count_no_more()
+    {
+        Deliver(request);
+        backup.Report(0, Right);
+        backup.Report(1, Right);
+        backup.Deliver(BeginEpoch());
+        Turn turn = AskAgain(request);
+        Assert.Empty(turn.Affidavits);
+        Assert.Equal(0b111u, turn.Of(MessageKind.ReplyInquiry).Single().To.Execution);
     }
 
     [Fact]
