@@ -112,14 +112,18 @@ public readonly record struct ExecReport(Incarnation Incarnation, Epoch Epoch, S
     }
 
     /// <summary>Parses what follows the kind byte.</summary>
-    public static bool TryRead(ref MessageReader reader, out ExecReport message)
+    public static bool TryRead(ref MessageReader reader, out ExecReport message) => TryRead(ref reader, out message, null);
+
+    /// <summary>Parses what follows the kind byte; the digests are taken from <paramref name="arena"/> if there is one.</summary>
+    public static bool TryRead(ref MessageReader reader, out ExecReport message, DigestArena? arena)
     {
         var incarnation = new Incarnation(reader.ReadUInt64());
         var epoch = new Epoch(reader.ReadUInt64());
         var number = new SequenceNumber(reader.ReadUInt64());
         Digest history = reader.ReadDigest();
         Digest chain = reader.ReadDigest();
-        var replies = new Digest[reader.ReadCount(Limits.MaximumBatchRequests)];
+        int count = reader.ReadCount(Limits.MaximumBatchRequests);
+        Digest[] replies = arena?.Take(count) ?? new Digest[count];
         for (int i = 0; i < replies.Length; i++)
             replies[i] = reader.ReadDigest();
         message = new ExecReport(incarnation, epoch, number, history, chain, replies);

@@ -96,7 +96,7 @@ public sealed class AgreementInbox(Replica replica)
     {
         switch (kind)
         {
-            case MessageKind.ExecReport when ExecReport.TryRead(ref reader, out ExecReport report):
+            case MessageKind.ExecReport when ExecReport.TryRead(ref reader, out ExecReport report, replica.Digests):
                 replica.OnExecReport(Verified<ExecReport>.OverLink(from, report));
                 return true;
             case MessageKind.ReplyStatement when ReplyStatement.TryRead(ref reader, out ReplyStatement statement):

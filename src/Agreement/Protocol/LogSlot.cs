@@ -51,7 +51,7 @@ internal struct VoteSet
 }
 
 /// <summary>What an agreement replica knows about one number of the window.</summary>
-internal sealed class LogSlot(int replicas, int executionReplicas)
+internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena digests)
 {
     /// <summary>The number; the slot is reused for others when the window moves.</summary>
     public SequenceNumber Number;
@@ -114,7 +114,7 @@ internal sealed class LogSlot(int replicas, int executionReplicas)
     public VoteSet Commits = new(replicas);
 
     /// <summary>What the execution replicas report of it.</summary>
-    public ReportSet Reports = new(executionReplicas);
+    public ReportSet Reports = new(executionReplicas, digests);
 
     /// <summary>Bit i: an affidavit for request i was sent, or waits, without being asked for.</summary>
     public ulong Affirmed;

@@ -10,13 +10,13 @@ internal sealed class MessageLog
 {
     private readonly LogSlot[] ring;
 
-    public MessageLog(int window, Quorum quorum)
+    public MessageLog(int window, Quorum quorum, DigestArena digests)
     {
         Window = window;
         ring = new LogSlot[2 * window];
         for (int i = 0; i < ring.Length; i++)
         {
-            ring[i] = new LogSlot(quorum.AgreementReplicas, quorum.ExecutionReplicas);
+            ring[i] = new LogSlot(quorum.AgreementReplicas, quorum.ExecutionReplicas, digests);
             ring[i].Reset(new SequenceNumber((ulong)i + 1));
         }
     }

@@ -28,6 +28,7 @@ public sealed partial class Replica
         {
             if (report.Number > log.Horizon)
                 Rejections.Count(Rejection.OutsideWindow);
+            Digests.Return(report.Replies);
             return;
         }
 

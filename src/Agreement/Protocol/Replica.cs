@@ -62,7 +62,7 @@ public sealed partial class Replica
         fillGrantedAt = new long[quorum.AgreementReplicas];
         pace = new PrimaryPace();
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
-        log = new MessageLog(options.Window, quorum);
+        log = new MessageLog(options.Window, quorum, Digests);
         pool = new RequestPool(clients, quorum, options, Requests);
         checkpoints = new List<Checkpoint>[quorum.ExecutionReplicas];
         for (int i = 0; i < checkpoints.Length; i++)
@@ -75,6 +75,9 @@ public sealed partial class Replica
 
     /// <summary>Where the batches of the log come from.</summary>
     internal BatchArena Batches { get; } = new();
+
+    /// <summary>Where the digests of reports come from.</summary>
+    internal DigestArena Digests { get; } = new();
 
     /// <summary>Where the requests that are handed in come from.</summary>
     internal RequestArena Requests { get; } = new();

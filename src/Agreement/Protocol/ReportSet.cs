@@ -23,7 +23,7 @@ internal readonly record struct ReportTerms(Incarnation Incarnation, Epoch Epoch
 /// The reports about one number: the last one of each execution replica. Digests are counted per request and value, so that
 /// a differing report never discards others (DESIGN §6).
 /// </summary>
-internal struct ReportSet(int replicas)
+internal struct ReportSet(int replicas, DigestArena arena)
 {
     private readonly ExecReport[] reports = new ExecReport[replicas];
     private uint present;
@@ -34,20 +34,30 @@ internal struct ReportSet(int replicas)
     /// <summary>The report of a sender that is <see cref="Present"/>.</summary>
     public readonly ref readonly ExecReport this[int sender] => ref reports[sender];
 
-    /// <summary>Takes a report; one of an older incarnation or epoch than the sender's last is ignored.</summary>
+    /// <summary>
+    /// Takes a report, and owns its digests; one of an older incarnation or epoch than the sender's last is ignored.
+    /// </summary>
     public void Add(int sender, in ExecReport report)
     {
         uint bit = 1u << sender;
         if ((present & bit) != 0 && IsOlder(report, reports[sender]))
+        {
+            arena.Return(report.Replies);
             return;
+        }
+
+        Remove(sender);
 
         // Equal digests share one array: what is kept for a number does not grow with the number of replicas.
         Digest[] replies = report.Replies;
-        for (uint rest = present & ~bit; rest != 0; rest &= rest - 1)
+        for (uint rest = present; rest != 0; rest &= rest - 1)
         {
             ref readonly ExecReport other = ref reports[BitOperations.TrailingZeroCount(rest)];
-            if (other.Replies.AsSpan().SequenceEqual(replies))
-                replies = other.Replies;
+            if (!other.Replies.AsSpan().SequenceEqual(replies))
+                continue;
+            arena.Return(replies);
+            replies = other.Replies;
+            break;
         }
 
         present |= bit;
@@ -87,10 +97,25 @@ internal struct ReportSet(int replicas)
 
     public void Clear()
     {
-        if (present == 0)
+        for (uint rest = present; rest != 0; rest &= rest - 1)
+            Remove(BitOperations.TrailingZeroCount(rest));
+    }
+
+    private void Remove(int sender)
+    {
+        uint bit = 1u << sender;
+        if ((present & bit) == 0)
             return;
-        present = 0;
-        Array.Clear(reports);
+        present &= ~bit;
+        Digest[] replies = reports[sender].Replies;
+        reports[sender] = default;
+        for (uint rest = present; rest != 0; rest &= rest - 1)
+        {
+            if (reports[BitOperations.TrailingZeroCount(rest)].Replies == replies)
+                return;
+        }
+
+        arena.Return(replies);
     }
 
     private static bool IsOlder(in ExecReport one, in ExecReport other)

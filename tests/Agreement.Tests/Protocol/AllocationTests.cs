@@ -55,33 +55,6 @@ public class AllocationTests
         Assert.Equal("", string.Join(", ", allocated.Select((bytes, kind) => bytes == 0 ? "" : $"{(MessageKind)kind}: {bytes}").Where(text => text != "")));
     }
 
-    /// <summary>A report costs the digests that are kept, and nothing to count them.</summary>
-    [Fact]
-    public void A_report_allocates_its_digests_only()
-    {
-        const int reportBytes = 64;
-        var backup = new ReplicaHarness(1, options: new ReplicaOptions { CheckpointInterval = 512 });
-        var inbox = new AgreementInbox(backup.Replica);
-        long allocated = 0;
-        for (ulong number = 1; number <= WarmUp + 256; number++)
-        {
-            Request request = Ask(0, number);
-            backup.Receive(request);
-            backup.Deliver(Batch([request], after: (long)number));
-            var writer = new MessageWriter();
-            backup.ReportOf([Digest.Of([1])]).Write(writer);
-            byte[] report = writer.ToArray();
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            inbox.Deliver(PartyId.Execution(0), report);
-            inbox.Deliver(PartyId.Execution(1), report);
-            if (number > WarmUp)
-                allocated += GC.GetAllocatedBytesForCurrentThread() - before;
-        }
-
-        Assert.Equal(0ul, backup.Replica.Rejections.Total);
-        Assert.InRange(allocated, 1, reportBytes * 2 * 256);
-    }
-
     private static void Run(Replica replica, AgreementInbox inbox, in Step step)
     {
         replica.SetClock(1000 + (long)step.Number, Wall);
@@ -121,6 +94,9 @@ public class AllocationTests
         history = History.Extend(history, new SequenceNumber(number), batch.Digest);
         foreach (int other in backups)
             Add(number, PartyId.Agreement(other), new Synced(default, new SequenceNumber(number), history).Write);
+        Digest[] replies = [.. requests.Select(request => Digest.Of(request.Digest.ToString().Select(c => (byte)c).ToArray()))];
+        for (int executor = 0; executor < 2; executor++)
+            Add(number, PartyId.Execution(executor), new ExecReport(default, default, new SequenceNumber(number), history, history, replies).Write);
         steps.Add(new Step(number, default, default, 0, Also.Synced));
         steps.Add(new Step(number, default, default, 0, Also.Tick));
         if (number % CheckpointInterval != 0)
