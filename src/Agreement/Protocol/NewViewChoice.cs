@@ -13,7 +13,10 @@ namespace Agreement.Protocol;
 /// Numbers whose batch is not known to have been checked by a correct replica: its requests need valid signatures.
 /// </param>
 /// <param name="Incarnation">The log incarnation of the new view.</param>
-/// <param name="Opens">The new view opens that incarnation: V contains a VIEW-CHANGE of an amnesic replica.</param>
+/// <param name="Opens">
+/// The new view opens that incarnation: V contains a VIEW-CHANGE of an amnesic replica, or shows that an earlier view opened
+/// one and did not get so far that it counts.
+/// </param>
 internal sealed record NewViewChoice(
     StableCertificate? Stable,
     SequenceNumber First,
@@ -51,15 +54,47 @@ internal sealed record NewViewChoice(
             opens |= change.Amnesic;
         }
 
+        var scope = new Scope(changes, stable, low, high, quorum);
+        if (opens)
+            return Decide(scope, new Incarnation(view.Value), opens: true, out _);
+        NewViewChoice? choice = Decide(scope, incarnation, opens: false, out SequenceNumber? gap);
+        return choice is not null && LacksBeginning(choice, gap) ? Decide(scope, new Incarnation(view.Value), opens: true, out _) : choice;
+    }
+
+    // What V holds, and the numbers between which it has to be decided.
+    private readonly record struct Scope(
+        IReadOnlyList<ViewChange> Changes, StableCertificate? Stable, SequenceNumber Low, SequenceNumber High, Quorum Quorum);
+
+    // A view opened the incarnation and ended before its entry, and all that it keeps of the old order, was prepared: then
+    // nothing was delivered under it, and who lost what is not told yet. So the incarnation is opened anew.
+    private static bool LacksBeginning(NewViewChoice choice, SequenceNumber? gap)
+    {
+        if (choice.Incarnation.CompareTo(choice.Stable?.State.Incarnation ?? default) <= 0)
+            return false;
+        Digest beginning = Batch.Begin(choice.Incarnation).Digest;
+        for (int i = 0; i < choice.Digests.Count; i++)
+        {
+            if (choice.Digests[i] == beginning)
+                return gap is { } first && first.Value < choice.First.Value + (ulong)i;
+        }
+
+        return true;
+    }
+
+    // Gap: the first number that becomes null because nothing was prepared there.
+    private static NewViewChoice? Decide(in Scope scope, Incarnation incarnation, bool opens, out SequenceNumber? gap)
+    {
+        gap = null;
+        Quorum quorum = scope.Quorum;
         var digests = new List<Digest>();
         var unvouched = new List<SequenceNumber>();
         int kept = 0;
-        var entries = new ViewChangeEntry?[changes.Count];
-        int[] places = new int[changes.Count];
-        for (SequenceNumber number = low.Next; number <= high; number = number.Next)
+        var entries = new ViewChangeEntry?[scope.Changes.Count];
+        int[] places = new int[entries.Length];
+        for (SequenceNumber number = scope.Low.Next; number <= scope.High; number = number.Next)
         {
-            for (int i = 0; i < changes.Count; i++)
-                entries[i] = FindEntry(changes[i].Entries, number, ref places[i]);
+            for (int i = 0; i < entries.Length; i++)
+                entries[i] = FindEntry(scope.Changes[i].Entries, number, ref places[i]);
             if (FindCandidate(entries, quorum) is { } digest)
             {
                 digests.Add(digest);
@@ -67,6 +102,12 @@ internal sealed record NewViewChoice(
             }
             else if (CanBeNull(entries, quorum))
             {
+                // What is durable is prepared here by one of V at least, and all before it is durable too. So nothing after
+                // this number is, and to keep some of it would give clients other results than they were told: what an
+                // incarnation keeps of the old order is a beginning of it, without gaps.
+                if (opens)
+                    break;
+                gap ??= number;
                 digests.Add(Batch.Null.Digest);
             }
             else if (opens && FindOnlyPrepared(entries, quorum) is { } only)
@@ -83,7 +124,7 @@ internal sealed record NewViewChoice(
 
         // At the end nothing can have been committed, not even null: these numbers are free for new proposals.
         digests.RemoveRange(kept, digests.Count - kept);
-        return new NewViewChoice(stable, low.Next, digests, unvouched, opens ? new Incarnation(view.Value) : incarnation, opens);
+        return new NewViewChoice(scope.Stable, scope.Low.Next, digests, unvouched, incarnation, opens);
     }
 
     private static ViewChangeEntry? FindEntry(IReadOnlyList<ViewChangeEntry> entries, SequenceNumber number, ref int place)

@@ -95,9 +95,58 @@ public class NewViewChoiceTests
         Assert.Null(Choose(Change(0, 5, Entry(1, One, 3)), Change(3, 5, Entry(1, Two, 4)), forgetful[0]));
     }
 
+    // What is durable has nothing before it that is not, so behind a gap nothing is: what is kept of the old order is a
+    // beginning of it, in which every result is the one that its client was told.
     [Fact]
-    public void The_incarnation_is_handed_on_by_views_that_open_none() =>
-        Assert.Equal(3ul, Choose(Change(0, 5) with { Incarnation = new Incarnation(3) }, Change(1, 5), Change(2, 5))!.Incarnation.Value);
+    public void Nothing_behind_a_gap_is_kept_when_an_incarnation_begins()
+    {
+        ViewChangeEntry[] entries = [Entry(1, One, 3), Entry(3, Two, 3)];
+        ViewChange[] all = [Change(0, 5, entries), Change(1, 5, entries), Change(2, 5)];
+        Assert.Equal([One, Agreement.Messages.Batch.Null.Digest, Two], Choose(all)!.Digests);
+        Assert.Equal([One], Choose(all[0], all[1], all[2] with { Amnesic = true })!.Digests);
+    }
+
+    [Fact]
+    public void The_incarnation_is_handed_on_by_views_that_open_none()
+    {
+        ViewChangeEntry entry = Entry(1, BeginsThird, 3);
+        NewViewChoice choice = Choose(InThird(0, entry), InThird(1, entry), Change(2, 5))!;
+        Assert.False(choice.Opens);
+        Assert.Equal(3ul, choice.Incarnation.Value);
+    }
+
+    [Fact]
+    public void The_incarnation_is_handed_on_when_a_checkpoint_covers_its_entry()
+    {
+        var stable = new StableCertificate([Certify(0, 16, One, incarnation: 3), Certify(1, 16, One, incarnation: 3)]);
+        Assert.False(Choose(InThird(0) with { Stable = stable }, InThird(1), Change(2, 5))!.Opens);
+    }
+
+    // View 3 opened an incarnation and ended before anybody prepared its entry: no execution replica and no client would
+    // hear of it, and of what it lost some could come back.
+    [Fact]
+    public void An_incarnation_without_its_entry_is_opened_anew()
+    {
+        NewViewChoice choice = Choose(
+            InThird(0, Entry(2, BeginsThird, 3, prepared: false)), Change(1, 5, Entry(1, One, 1), Entry(2, Two, 1)), Change(2, 5, Entry(1, One, 1), Entry(2, Two, 1)))!;
+        Assert.True(choice.Opens);
+        Assert.Equal(5ul, choice.Incarnation.Value);
+        Assert.Equal([One, Two], choice.Digests);
+    }
+
+    [Fact]
+    public void An_incarnation_that_did_not_get_over_a_gap_is_opened_anew()
+    {
+        ViewChangeEntry entry = Entry(2, BeginsThird, 3);
+        NewViewChoice choice = Choose(InThird(0, entry), InThird(1, entry), Change(2, 5))!;
+        Assert.True(choice.Opens);
+        Assert.Empty(choice.Digests);
+    }
+
+    private static Digest BeginsThird => Agreement.Messages.Batch.Begin(new Incarnation(3)).Digest;
+
+    private static ViewChange InThird(int sender, params ViewChangeEntry[] entries) =>
+        Change(sender, 5, entries) with { Incarnation = new Incarnation(3) };
 
     private static NewViewChoice? Choose(params ViewChange[] changes) => NewViewChoice.Compute(View, changes, new Quorum(1));
 }

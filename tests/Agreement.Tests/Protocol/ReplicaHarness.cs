@@ -220,10 +220,10 @@ internal sealed class ReplicaHarness
     public static Batch Null(long after = 0) => Batch([], after);
 
     /// <summary>A checkpoint at a number, of an execution replica, over the given history.</summary>
-    public static Checkpoint Certify(int sender, ulong number, Digest history, byte state = 0, Request.Signer? sign = null)
+    public static Checkpoint Certify(int sender, ulong number, Digest history, byte state = 0, Request.Signer? sign = null, ulong incarnation = 0)
     {
         var certified = new CheckpointState(
-            new SequenceNumber(number), default, default, 3, new Timestamp(Wall), history, default, Digest.Of([state]), default);
+            new SequenceNumber(number), new Incarnation(incarnation), default, 3, new Timestamp(Wall), history, default, Digest.Of([state]), default);
         return Agreement.Messages.Checkpoint.Create(
             PartyId.Execution(sender), default, complete: true, certified, sign ?? HashSignatures.Of(PartyId.Execution(sender)));
     }
