@@ -6,68 +6,39 @@ namespace Simulation;
 internal sealed class Checkers
 {
     private readonly Dictionary<(ulong Incarnation, ulong Number), Digest> order = [];
+    private readonly SortedDictionary<ulong, ulong> durable = [];
     private readonly Dictionary<ulong, Digest> roots = [];
-    private readonly Dictionary<(uint Counter, ulong Sum), ulong> results = [];
-    private readonly Dictionary<uint, ulong> acknowledged = [];
-    private readonly Dictionary<uint, SortedDictionary<ulong, ulong>> byCounter = [];
 
-    /// <summary>Operations that clients got answers to.</summary>
-    public int Completed { get; private set; }
-
-    /// <summary>A correct agreement replica states that this history stands at this number: there is one order only.</summary>
+    /// <summary>
+    /// A correct agreement replica states that this history stands at this number: in a log incarnation there is one order
+    /// only, and what an earlier one had made durable is part of it.
+    /// </summary>
     public void Ordered(PartyId who, in Order statement)
     {
-        (ulong, ulong) key = (statement.Incarnation.Value, statement.Number.Value);
-        if (!order.TryAdd(key, statement.History) && order[key] != statement.History)
-            throw new SimulationFailure($"{who} delivered another batch at {statement.Number}: two orders");
+        ulong incarnation = statement.Incarnation.Value;
+        ulong number = statement.Number.Value;
+        if (!order.TryAdd((incarnation, number), statement.History))
+        {
+            if (order[(incarnation, number)] != statement.History)
+                throw new SimulationFailure($"{who} delivered another batch at {statement.Number}: two orders");
+            return;
+        }
+
+        foreach ((ulong other, ulong upTo) in durable)
+        {
+            if (number <= upTo && order.TryGetValue((other, number), out Digest history) && history != statement.History)
+                throw new SimulationFailure($"{who} delivered in incarnation {incarnation} another batch at {number} than was durable in {other}");
+        }
     }
+
+    /// <summary>A correct execution replica lets out something that says that all up to a number is durable.</summary>
+    public void Durable(Incarnation incarnation, SequenceNumber number) =>
+        durable[incarnation.Value] = Math.Max(durable.GetValueOrDefault(incarnation.Value), number.Value);
 
     /// <summary>A correct execution replica signed this root: there is one state at each number only.</summary>
     public void Rooted(PartyId who, Checkpoint checkpoint)
     {
         if (!roots.TryAdd(checkpoint.Number.Value, checkpoint.Root) && roots[checkpoint.Number.Value] != checkpoint.Root)
             throw new SimulationFailure($"{who} has another root at {checkpoint.Number}");
-    }
-
-    /// <summary>
-    /// An operation that added <paramref name="addend"/> was answered: sums of one counter must be those of some order in
-    /// which each operation happened once, and which respects real time.
-    /// </summary>
-    public void Answered(uint counter, ulong addend, ulong sum, ulong highestBefore)
-    {
-        Completed++;
-        if (!results.TryAdd((counter, sum), addend))
-            throw new SimulationFailure($"two operations on counter {counter} got the same sum {sum}");
-        if (sum < addend + highestBefore)
-            throw new SimulationFailure($"an answer on counter {counter} ignores an operation that was answered before it began");
-        acknowledged[counter] = acknowledged.GetValueOrDefault(counter) + addend;
-        if (!byCounter.TryGetValue(counter, out SortedDictionary<ulong, ulong>? sums))
-            byCounter.Add(counter, sums = []);
-        sums.Add(sum, addend);
-    }
-
-    /// <summary>The highest sum that anybody was told of this counter.</summary>
-    public ulong HighestSum(uint counter) =>
-        byCounter.TryGetValue(counter, out SortedDictionary<ulong, ulong>? sums) && sums.Count > 0 ? sums.Keys.Last() : 0;
-
-    /// <summary>When all operations are answered, the answers must chain without gaps: each happened exactly once.</summary>
-    /// <returns>What is answered and not in the state; null if nothing.</returns>
-    public string? FindLost(IReadOnlyDictionary<uint, ulong> counters)
-    {
-        foreach ((uint counter, SortedDictionary<ulong, ulong> sums) in byCounter)
-        {
-            ulong before = 0;
-            foreach ((ulong sum, ulong addend) in sums)
-            {
-                if (sum - addend != before)
-                    throw new SimulationFailure($"counter {counter}: {addend} was added to {sum - addend}, but the sum was {before}: lost or repeated");
-                before = sum;
-            }
-
-            if (counters.GetValueOrDefault(counter) != acknowledged[counter])
-                return $"counter {counter} is {counters.GetValueOrDefault(counter)}, acknowledged were {acknowledged[counter]}";
-        }
-
-        return null;
     }
 }

@@ -7,11 +7,12 @@ internal static class Program
 {
     private const string Usage = """
         usage: simulation --seed S [--trace] | --seeds A..B
-          --scenario NAME under circumstances that bring out faults of one kind, not those that the seed chooses
           --faults F      tolerate F faults (1 to 3), whatever the seed says
           --replicas N    the same, by the number of agreement replicas (4, 7 or 10)
+          --scenario NAME circumstances of one kind, as the tests of planted bugs name them
           --ticks T       end after T milliseconds of simulated time (60000); everything must be answered by then
           --mode MODE     fsync or always: what is on disk before votes leave
+          --work WORK     files or counters: what clients do
           --trace         print every message and fault; with --seed only
         """;
 
@@ -19,7 +20,7 @@ internal static class Program
     {
         ulong first = 1;
         ulong last = 1;
-        string? scenario = null;
+        Func<ulong, SimulationOptions> scenario = Scenario.FromSeed;
         var changes = new List<Func<SimulationOptions, SimulationOptions>>();
         for (int i = 0; i < arguments.Length; i++)
         {
@@ -34,10 +35,6 @@ internal static class Program
                     && ulong.TryParse(from, CultureInfo.InvariantCulture, out first) && ulong.TryParse(to, CultureInfo.InvariantCulture, out last):
                     i++;
                     break;
-                case "--scenario" when value.Length > 0:
-                    scenario = value;
-                    i++;
-                    break;
                 case "--faults" when int.TryParse(value, CultureInfo.InvariantCulture, out int faults) && faults is >= 1 and <= 3:
                     changes.Add(options => WithFaults(options, faults));
                     i++;
@@ -50,8 +47,16 @@ internal static class Program
                     changes.Add(options => options with { EndAtMilliseconds = ticks });
                     i++;
                     break;
+                case "--scenario" when value.Length > 0:
+                    scenario = seed => Scenario.Named(value, seed);
+                    i++;
+                    break;
                 case "--mode" when value is "fsync" or "always":
                     changes.Add(options => options with { Always = value == "always" });
+                    i++;
+                    break;
+                case "--work" when value is "files" or "counters":
+                    changes.Add(options => options with { Files = value == "files" });
                     i++;
                     break;
                 case "--trace":
@@ -63,7 +68,7 @@ internal static class Program
             }
         }
 
-        return Explore(first, last, scenario, options => changes.Aggregate(options, (changed, change) => change(changed)), string.Join(' ', arguments));
+        return Explore(first, last, seed => changes.Aggregate(scenario(seed), (changed, change) => change(changed)), string.Join(' ', arguments));
     }
 
     private static SimulationOptions WithFaults(SimulationOptions options, int faults) => options with
@@ -73,32 +78,37 @@ internal static class Program
         ExecutionLiars = Math.Min(options.ExecutionLiars, faults),
     };
 
-    private static int Explore(ulong first, ulong last, string? scenario, Func<SimulationOptions, SimulationOptions> change, string arguments)
+    private static int Explore(ulong first, ulong last, Func<ulong, SimulationOptions> optionsOf, string arguments)
     {
         int failed = 0;
         int operations = 0;
+        int repeated = 0;
+        int reopened = 0;
         object output = new();
         Parallel.For((long)first, (long)last + 1, seed =>
         {
-            var world = new World(change(scenario is null ? Scenario.FromSeed((ulong)seed) : Scenario.Named(scenario, (ulong)seed)));
+            var world = new World(optionsOf((ulong)seed));
             try
             {
                 world.Run();
-                Interlocked.Add(ref operations, world.Checkers.Completed);
+                Interlocked.Add(ref operations, world.Completed);
+                Interlocked.Add(ref repeated, world.Repeated);
+                Interlocked.Add(ref reopened, world.HighestIncarnation > 0 ? 1 : 0);
                 if (first == last)
-                    Console.WriteLine($"seed {seed}: {world.Checkers.Completed} operations, {world.Milliseconds} ms");
+                    Console.WriteLine($"seed {seed}: {world.Completed} operations, {world.Milliseconds} ms\n{world.Describe()}");
             }
-            catch (SimulationFailure failure)
+            catch (Exception failure)
             {
+                // Whatever arrives, a core never throws: that is a failure too.
                 Interlocked.Increment(ref failed);
                 lock (output)
                 {
-                    Console.WriteLine($"seed {seed}: {failure.Message}");
+                    Console.WriteLine($"seed {seed}: {(failure is SimulationFailure ? failure.Message : failure)}");
                     Console.WriteLine($"  replay: dotnet run --project tests/Simulation -- --seed {seed} --trace{(first == last ? "" : $"  (of {arguments})")}");
                 }
             }
         });
-        Console.WriteLine($"{last - first + 1} seeds, {operations} operations, {failed} failed");
+        Console.WriteLine($"{last - first + 1} seeds, {operations} operations ({repeated} repeated in {reopened} new log incarnations), {failed} failed");
         return failed == 0 ? 0 : 1;
     }
 }

@@ -31,6 +31,11 @@ internal static class Scenario
             PowerLoss = powerLoss,
             Always = random.Next(4) == 0,
             SyncMicroseconds = 200 << random.Next(6),
+            Files = random.Next(2) == 0,
+            SiteLosesPowerAt = random.Next(4) == 0 ? 15 + random.Next(30 << random.Next(6)) : 0,
+            ClientsDie = random.Next(2) * 0.4,
+            Syncs = 0.01 * (1 + (4 * random.Next(3))),
+            ClockJumpEveryMilliseconds = random.Next(3) == 0 ? 300 : 0,
         };
 
         // With f + 1 awake, everything but replies needs each of them.
@@ -99,6 +104,7 @@ internal static class Scenario
             },
             "slow disks" => calm with { SyncMicroseconds = 20_000, Syncs = 0.3 },
             "power loss" => rough with { PowerLoss = true, CrashEveryMilliseconds = 150, SyncMicroseconds = 5_000 },
+            "site power" => SitePower(rough with { Loss = 0.03 * random.Next(2), AgreementLiars = random.Next(calm.Faults + 1) }, random),
             "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
             "false holders" => calm with { HostileClients = 2, ViewsStay = true, AgreementLiars = calm.Faults, Lies = () => [new ClaimHeld()] },
             "full window" => calm with
@@ -110,6 +116,26 @@ internal static class Scenario
             },
             "false alarms" => calm with { AgreementLiars = calm.Faults, Lies = () => [new CryWolf(), new Replay()], RecoverAtMilliseconds = 800 },
             _ => throw new ArgumentException($"There is no scenario \"{name}\"."),
+        };
+    }
+
+    // Power goes while much is under way and little is on disk, and may meet liars, and clients that die with it.
+    private static SimulationOptions SitePower(SimulationOptions rough, DeterministicRandom random)
+    {
+        bool allAwake = random.Next(2) == 0;
+        return rough with
+        {
+            Clients = 2 + random.Next(3),
+            InFlightPerClient = 1 + random.Next(8),
+            AllAwake = allAwake,
+            CheckpointInterval = allAwake ? 512 : 8 << random.Next(3),
+            ExecutionLiars = allAwake ? random.Next(rough.Faults + 1) : 0,
+            Syncs = 0.02 * random.Next(3),
+            SyncMicroseconds = 5_000 << random.Next(4),
+            SiteLosesPowerAt = 15 + random.Next(150),
+            ClientsDie = random.Next(2) * 0.4,
+            Files = random.Next(2) == 0,
+            Always = random.Next(5) == 0,
         };
     }
 

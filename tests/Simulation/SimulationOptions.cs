@@ -49,6 +49,15 @@ internal sealed record SimulationOptions
     /// <summary>At this time, in milliseconds, all machines lose power at once; 0 for never.</summary>
     public int SiteLosesPowerAt { get; init; }
 
+    /// <summary>Share of the clients but the first that die with the site.</summary>
+    public double ClientsDie { get; init; }
+
+    /// <summary>Mean time between jumps of one agreement replica's clock, in milliseconds; 0 for none.</summary>
+    public int ClockJumpEveryMilliseconds { get; init; }
+
+    /// <summary>Clients work on files, not on counters.</summary>
+    public bool Files { get; init; }
+
     /// <summary>Everything is synced before it leaves (durability = always).</summary>
     public bool Always { get; init; }
 

@@ -15,7 +15,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
     {
         var world = new World(new SimulationOptions { Seed = 7, Faults = faults });
         world.Run();
-        Assert.Equal(600, world.Checkers.Completed);
+        Assert.Equal(600, world.Completed);
     }
 
     /// <summary>Seeds that every run tries, and as many that no run has tried before; a failing one is named.</summary>
@@ -54,7 +54,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
             HealAtMilliseconds = 0,
         });
         world.Run();
-        Assert.Equal(600, world.Checkers.Completed);
+        Assert.Equal(600, world.Completed);
     }
 
     /// <summary>
@@ -76,7 +76,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
             HealAtMilliseconds = 0,
         });
         world.Run();
-        Assert.Equal(600, world.Checkers.Completed);
+        Assert.Equal(600, world.Completed);
         Assert.Equal([201ul, 0ul, 0ul], world.AffirmedResults);
         Assert.True(world.Milliseconds < 4000, world.Describe());
     }
@@ -98,7 +98,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
             Loss = 0.02,
         });
         world.Run();
-        Assert.Equal(600, world.Checkers.Completed);
+        Assert.Equal(600, world.Completed);
     }
 
     [Theory]

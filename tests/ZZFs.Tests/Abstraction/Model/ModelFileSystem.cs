@@ -55,6 +55,9 @@ internal sealed partial class ModelFileSystem
         }
     }
 
+    /// <summary>The log incarnation in which operations are executed; it is part of the generations given out.</summary>
+    public ulong Incarnation { get; set; }
+
     /// <summary>The objects that exist, for generators that want to name one.</summary>
     public IEnumerable<ModelObject> Everything() => places.OfType<ModelObject>();
 
@@ -272,7 +275,9 @@ internal sealed partial class ModelFileSystem
             generations.Add(0);
         }
 
-        var made = new ModelObject { Id = new ObjectId((uint)index, ++generations[index]), Type = type, RawDevice = device };
+        // Nothing that a lost end of the log named may be named again.
+        generations[index] = Math.Max(generations[index] + 1, Incarnation << 40);
+        var made = new ModelObject { Id = new ObjectId((uint)index, generations[index]), Type = type, RawDevice = device };
         places[index] = made;
         return made;
     }

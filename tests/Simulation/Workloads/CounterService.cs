@@ -22,9 +22,6 @@ internal sealed class CounterService : IFileService
 
     public Digest LastCheckpointDigest { get; private set; }
 
-    /// <summary>Sums now.</summary>
-    public IReadOnlyDictionary<uint, ulong> Counters => counters;
-
     public static byte[] Encode(uint counter, ulong addend)
     {
         var writer = new MessageWriter(16);
@@ -34,12 +31,16 @@ internal sealed class CounterService : IFileService
         return writer.ToArray();
     }
 
-    public void Execute(in OperationContext context, ReadOnlyMemory<byte> operation, MessageWriter result)
+    public static (uint Counter, ulong Addend) Decode(ReadOnlyMemory<byte> operation)
     {
         var reader = new MessageReader(operation);
         reader.ReadByte();
-        uint counter = reader.ReadUInt32();
-        ulong addend = reader.ReadUInt64();
+        return (reader.ReadUInt32(), reader.ReadUInt64());
+    }
+
+    public void Execute(in OperationContext context, ReadOnlyMemory<byte> operation, MessageWriter result)
+    {
+        (uint counter, ulong addend) = Decode(operation);
         ulong sum = counters.GetValueOrDefault(counter) + addend;
         counters[counter] = sum;
         OperationCodec.EncodeResult(new OperationResult { Number = sum }, result);
