@@ -1,3 +1,5 @@
+using Agreement.Messages;
+
 namespace Simulation;
 
 /// <summary>What one simulated run is like.</summary>
@@ -36,6 +38,12 @@ internal sealed record SimulationOptions
 
     /// <summary>All 2f + 1 execution replicas are active from the start, not only f + 1.</summary>
     public bool AllAwake { get; init; }
+
+    /// <summary>The first agreement replica that lies; negative lets the seed choose.</summary>
+    public int FirstLiar { get; init; } = -1;
+
+    /// <summary>Which messages are lost besides those that chance loses: from, to, bytes, time in milliseconds; null for none.</summary>
+    public Func<PartyId, PartyId, byte[], long, bool>? Loses { get; init; }
 
     /// <summary>What the liars do; null lets the seed choose.</summary>
     public Func<Behaviour[]>? Lies { get; init; }

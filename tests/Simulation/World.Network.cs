@@ -77,6 +77,9 @@ internal sealed partial class World
 
     private void Transmit(PartyId from, PartyId to, byte[] bytes)
     {
+        if (options.Loses?.Invoke(from, to, bytes, Milliseconds) == true)
+            return;
+
         // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
         bool spared = options.AllAwake && (to.Role == PartyRole.Execution || (from.Role == PartyRole.Execution && to.Role != PartyRole.Client));
         bool faulty = Milliseconds < options.HealAtMilliseconds;

@@ -165,7 +165,8 @@ internal sealed partial class World
     {
         while (count > 0)
         {
-            var id = new PartyId(role, (uint)random.Next(parties));
+            bool isNamed = role == PartyRole.Agreement && options.FirstLiar >= 0 && liars.Count == 0;
+            var id = new PartyId(role, (uint)(isNamed ? options.FirstLiar : random.Next(parties)));
             if (liars.ContainsKey(id))
                 continue;
             count--;
@@ -195,6 +196,8 @@ internal sealed partial class World
     {
         foreach (AgreementParty replica in parties.Values.OfType<AgreementParty>())
         {
+            if (options.RecoverAtMilliseconds > 0 && !liars.ContainsKey(replica.Id) && replica.Replica.Epoch.Value > 1)
+                throw new SimulationFailure($"{replica.Id} is in epoch {replica.Replica.Epoch}, though votes justify one change only");
             int held = 4 * (options.CheckpointInterval * 2 * Limits.MaximumPrePrepared) + (1100 * (options.Clients + options.HostileClients));
             if (replica.Replica.HeldRequests > held)
                 throw new SimulationFailure($"{replica.Id} holds {replica.Replica.HeldRequests} requests");

@@ -12,9 +12,9 @@ internal static class MutantCompiler
     private static readonly string[] Sources =
     [
         "src/Agreement/Messages", "src/Agreement/Protocol", "src/Agreement/Crypto/Verified.cs",
-        "src/ZZFs/Abstraction/Attributes.cs", "src/ZZFs/Abstraction/Errno.cs",
-        "src/ZZFs/Abstraction/IFileService.cs", "src/ZZFs/Abstraction/ObjectId.cs", "src/ZZFs/Abstraction/Specification.cs",
-        "src/ZZFs/Abstraction/VolumeLimits.cs", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation",
+        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Stores/IBackingStore.cs", "src/ZZFs/Stores/StoreException.cs",
+        "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation", "tests/Simulation/Workloads",
+        "tests/ZZFs.Tests/Abstraction/Model", "tests/ZZFs.Tests/Stores/MemoryStore.cs",
     ];
 
     private static readonly string Root = FindRoot();
@@ -90,7 +90,7 @@ internal static class MutantCompiler
     {
         var trees = new Dictionary<string, SyntaxTree>(StringComparer.Ordinal)
         {
-            ["usings"] = Parse("usings", "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;"),
+            ["usings"] = Parse("usings", "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks; global using Xunit;"),
         };
         foreach (string source in Sources)
         {
@@ -112,11 +112,11 @@ internal static class MutantCompiler
     private static SyntaxTree Parse(string name, string text) =>
         CSharpSyntaxTree.ParseText(SourceText.From(text), Parsing, name);
 
-    // The base library; the production assemblies must not satisfy what the copy is to bring itself.
+    // The base library, and xunit for what the linked tests assert; the production assemblies must not satisfy what the copy is to bring itself.
     private static IEnumerable<MetadataReference> References() =>
         ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
         .Split(Path.PathSeparator)
-        .Where(path => Path.GetFileName(path) is var name && name.StartsWith("System.", StringComparison.Ordinal) || Path.GetFileName(path) == "netstandard.dll")
+        .Where(path => Path.GetFileName(path) is var name && name.StartsWith("System.", StringComparison.Ordinal) || Path.GetFileName(path) is "netstandard.dll" or "xunit.assert.dll")
         .Select(path => MetadataReference.CreateFromFile(path));
 
     private static string FindRoot()

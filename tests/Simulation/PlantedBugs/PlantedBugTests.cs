@@ -28,6 +28,10 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("An affidavit of an fsync leaves before 2f + 1 disks have it", Protocol + "Replica.Affidavits.cs", "IsDurable(SequenceNumber number) => number <= LowWaterMark || number <= DurableNumber();", "IsDurable(SequenceNumber number) => true;", "starved of fsyncs"),
         new("An affidavit is sworn on f reports", Protocol + "Replica.Affidavits.cs", "return slot.Reports.Find(i, TermsOf(slot), quorum.Weak);", "return slot.Reports.Find(i, TermsOf(slot), quorum.Faults);", "false reports"),
         new("Batches are accepted without their bodies", Protocol + "Replica.NormalCase.cs", "&& HoldsBodies(slot.Batch),", ",", "nonsense"),
+        new("A batch is committed by 2f", Protocol + "Replica.NormalCase.cs", "Ballot(slot.Batch)) >= quorum.Strong", "Ballot(slot.Batch)) >= quorum.Strong - 1", "lonely commit"),
+        new("A new view ignores Q sets", Protocol + "NewViewChoice.cs", "&& WasProposed(entries, candidate, quorum))", "&& quorum.Weak > 0)", "claimed null"),
+        new("A new view ignores P sets", Protocol + "NewViewChoice.cs", "&& CanHaveCommittedNothingElse(entries, candidate, quorum)\n                &&", "&&", "old prepared"),
+        new("Votes reach above the high water mark", Protocol + "Replica.NormalCase.cs", "_ when slot.Number > log.HighWaterMark => false,\n            EntryKind.Requests => (IsChosen(slot) || slot.Number <= HighestForRequests) && ", "EntryKind.Requests => ", "running ahead"),
     ];
 
     public static TheoryData<PlantedBug> All => [.. Bugs];
