@@ -81,6 +81,19 @@ internal static class DirectedScenarios
         _ => false,
     };
 
+    /// <summary>
+    /// The site loses power, and the view that opens a new log incarnation ends before anything is prepared in it: the next
+    /// one must still tell clients that something is lost.
+    /// </summary>
+    public static SimulationOptions UnheardIncarnation(SimulationOptions calm) => Directed(calm) with
+    {
+        Syncs = 0,
+        SyncMicroseconds = 100_000,
+        SiteLosesPowerAt = 20,
+        OperationsPerClient = 200,
+        Loses = (from, to, message, now) => KindOf(message) == MessageKind.Prepare && ViewOf(message) == 1,
+    };
+
     private static SimulationOptions Directed(SimulationOptions calm) => calm with
     {
         Faults = 1,

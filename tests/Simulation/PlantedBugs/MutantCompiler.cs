@@ -33,9 +33,10 @@ internal static class MutantCompiler
     /// <summary>Runs seeds with the source as it is, or with a bug in it.</summary>
     /// <param name="bug">The bug; null for none.</param>
     /// <param name="scenario">The circumstances.</param>
-    /// <param name="seeds">How many seeds are tried, from 1 on, until one fails.</param>
+    /// <param name="seeds">How many seeds are tried until one fails.</param>
+    /// <param name="first">The first of them.</param>
     /// <returns>What the first failing seed found; null if all passed.</returns>
-    public static string? FindFailure(PlantedBug? bug, string scenario, int seeds)
+    public static string? FindFailure(PlantedBug? bug, string scenario, int seeds, int first = 1)
     {
         var context = new AssemblyLoadContext(bug?.Name ?? "healthy", isCollectible: true);
         try
@@ -45,7 +46,7 @@ internal static class MutantCompiler
                 .GetType("Simulation.Trial", throwOnError: true)!
                 .GetMethod("Run")!
                 .CreateDelegate<Func<string, ulong, string?>>();
-            for (ulong seed = 1; seed <= (ulong)seeds; seed++)
+            for (ulong seed = (ulong)first; seed < (ulong)(first + seeds); seed++)
             {
                 if (run(scenario, seed) is { } failure)
                     return $"seed {seed}: {failure}";

@@ -32,6 +32,10 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("A new view ignores Q sets", Protocol + "NewViewChoice.cs", "&& WasProposed(entries, candidate, quorum))", "&& quorum.Weak > 0)", "claimed null"),
         new("A new view ignores P sets", Protocol + "NewViewChoice.cs", "&& CanHaveCommittedNothingElse(entries, candidate, quorum)\n                &&", "&&", "old prepared"),
         new("Votes reach above the high water mark", Protocol + "Replica.NormalCase.cs", "_ when slot.Number > log.HighWaterMark => false,\n            EntryKind.Requests => (IsChosen(slot) || slot.Number <= HighestForRequests) && ", "EntryKind.Requests => ", "running ahead"),
+        new("The log is never cut", Protocol + "Replica.Checkpoints.cs", "Output.TruncateUpTo = state.Number;", "Output.TruncateUpTo = default;", "long run", 1),
+        new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 20, First: 60),
+        new("An incarnation without its entry is handed on", Protocol + "NewViewChoice.cs", "choice is not null && LacksBeginning(choice, gap)", "choice is not null && LacksBeginning(choice, gap) && view.Value == 0", "unheard incarnation"),
+        new("A file keeps its bytes when it is cut short", "src/ZZFs/Abstraction/ConformanceWrapper.Content.cs", "content.Clear(file, size, file.SizeBytes);", "", "files"),
     ];
 
     public static TheoryData<PlantedBug> All => [.. Bugs];
@@ -40,21 +44,21 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     [MemberData(nameof(All))]
     public void Finds_it(PlantedBug bug)
     {
-        string? failure = MutantCompiler.FindFailure(bug, bug.Scenario, bug.Seeds);
+        string? failure = MutantCompiler.FindFailure(bug, bug.Scenario, bug.Seeds, bug.First);
         output.WriteLine($"{bug.Name}: {failure}");
         Assert.NotNull(failure);
     }
 
     [Theory]
     [MemberData(nameof(Scenarios))]
-    public void Finds_nothing_in_the_source_as_it_is(string scenario, int seeds) =>
-        Assert.True(MutantCompiler.FindFailure(null, scenario, seeds) is var failure && failure is null, failure);
+    public void Finds_nothing_in_the_source_as_it_is(string scenario, int seeds, int first) =>
+        Assert.True(MutantCompiler.FindFailure(null, scenario, seeds, first) is var failure && failure is null, failure);
 
-    public static TheoryData<string, int> Scenarios()
+    public static TheoryData<string, int, int> Scenarios()
     {
-        var scenarios = new TheoryData<string, int>();
-        foreach (IGrouping<string, PlantedBug> bugs in Bugs.GroupBy(bug => bug.Scenario))
-            scenarios.Add(bugs.Key, bugs.Max(bug => bug.Seeds));
+        var scenarios = new TheoryData<string, int, int>();
+        foreach (IGrouping<(string Scenario, int First), PlantedBug> bugs in Bugs.GroupBy(bug => (bug.Scenario, bug.First)))
+            scenarios.Add(bugs.Key.Scenario, bugs.Max(bug => bug.Seeds), bugs.Key.First);
         return scenarios;
     }
 

@@ -67,6 +67,8 @@ internal sealed class CallHistory(Workload workload, bool everythingIsDurable)
     {
         if (judged is not null && judged.Count == history.Count && judged.Zip(history).All(pair => pair.First.IsSame(pair.Second)))
             return;
+        if (returned.Find(call => call.Result!.Error == Errno.EIO && unrepeatable(call.Client) == 0) is { } failed)
+            throw new SimulationFailure($"{failed} failed, though its client lost nothing for good");
         CompareWithModel(history);
         Dictionary<ulong, Executed> executed = FindExecuted(history);
         var changed = new Dictionary<PartyId, ulong>();
@@ -137,7 +139,7 @@ internal sealed class CallHistory(Workload workload, bool everythingIsDurable)
         if (call.Promised && executed.Context.Incarnation != call.Incarnation)
             throw new SimulationFailure($"{call} was lost and repeated, though it was told to be durable");
 
-        // The operation happened, but something before it did not: a call that fails to promise, and says so.
+        // The operation happened, but something before it did not: the answer promises nothing, and says so.
         if (call.Sync && call.Result!.Error == Errno.EIO)
             return true;
         Invariant.That(OperationCodec.TryDecodeResult(executed.Result, out OperationResult outcome));
