@@ -85,7 +85,9 @@ internal static class Program
         int repeated = 0;
         int reopened = 0;
         object output = new();
-        Parallel.For((long)first, (long)last + 1, seed =>
+        // Without the bound the thread pool adds worlds while others pause for the collector, and memory grows with them.
+        var bound = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
+        Parallel.For((long)first, (long)last + 1, bound, seed =>
         {
             var world = new World(optionsOf((ulong)seed));
             try
