@@ -185,6 +185,7 @@ public sealed partial class Replica
     {
         if (!IsPrimary || !InView || IsAmnesic || chosenMissing > 0)
             return;
+        SkipTaken();
         ProposeEpoch();
         while (pool.Waiting > 0 && MayPropose() && logBytes <= options.MaximumLogBytes)
         {
@@ -215,6 +216,15 @@ public sealed partial class Replica
         slot.Since = now;
         Activate(lastProposed);
         TryAccept(slot);
+        SkipTaken();
+    }
+
+    // What f + 1 replicas say was committed may wait here for its bodies, or for numbers before it, when a primary comes back:
+    // its numbers are taken.
+    private void SkipTaken()
+    {
+        while (log.Holds(lastProposed.Next) && log[lastProposed.Next].Batch is not null)
+            lastProposed = lastProposed.Next;
     }
 
     // Logs the proposal with its bodies and votes for it. PREPARE leaves only when every body is held and logged, so that

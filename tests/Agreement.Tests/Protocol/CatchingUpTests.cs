@@ -65,6 +65,22 @@ public class CatchingUpTests
     }
 
     // A learned batch was proposed to others, perhaps in another view: a vote for it would claim what never happened here.
+    // A primary that comes back learns what later views committed, and waits for bodies; its own batch must not take that place.
+    [Fact]
+    public void A_primary_proposes_nothing_where_it_learned_that_something_was_committed()
+    {
+        var primary = new ReplicaHarness(0);
+        Batch committed = Batch([Ask(1, 1)]);
+        Order statement = State(1, committed);
+        primary.Committed(1, statement);
+        primary.Committed(2, statement);
+        Request request = Ask(0, 1);
+        Assert.Equal(2ul, Assert.Single(primary.Receive(request).PrePrepares).Number.Value);
+        Assert.Equal(0ul, primary.Replica.Delivered.Value);
+        primary.SendBodies(1, Ask(1, 1));
+        Assert.Equal((1ul, statement.History), (primary.Replica.Delivered.Value, primary.Replica.HistoryDigest));
+    }
+
     [Fact]
     public void A_learned_batch_gets_no_vote()
     {
