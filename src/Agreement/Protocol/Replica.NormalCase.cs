@@ -117,6 +117,8 @@ public sealed partial class Replica
         if (FindVotedSlot(message) is not { } slot)
             return;
         slot.Commits.Add((int)message.Sender.Index, message.Value.View, message.Value.Batch);
+        if (slot.Delivered)
+            CheckPreparedByOthers(slot);
         TryDeliver();
     }
 
@@ -318,6 +320,12 @@ public sealed partial class Replica
         Output.EndRecord(start, slot.Number);
         if (slot.Batch.Kind != EntryKind.Requests)
             Output.SyncBeforeSending = true;
+        if (slot.Delivered)
+        {
+            slot.CommittedView = slot.ProposalView;
+            slot.RecordsAtDelivery = Output.RecordCount;
+        }
+
         Vote commit = vote with { Batch = Ballot(slot.Batch) };
         slot.Commits.Add(id, commit.View, commit.Batch);
         SendToReplicas(otherReplicas, MessageKind.Commit, commit);
@@ -343,6 +351,7 @@ public sealed partial class Replica
             else
                 slot.CommittedView = slot.ProposalView;
             MarkDelivered(slot);
+            CheckPreparedByOthers(slot);
             MessageWriter record = Output.BeginRecord();
             int start = record.Length;
             record.WriteByte((byte)LogRecordKind.Delivered);
@@ -405,7 +414,7 @@ public sealed partial class Replica
     {
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!, slot.LastPrepared?.View ?? default).Write(writer, kind);
+        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!, slot.CommittedView).Write(writer, kind);
         Output.EndMessage(start, to);
     }
 
