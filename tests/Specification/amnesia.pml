@@ -10,7 +10,7 @@
  * lose power at once, at any moment; else the first LOSERS correct replicas do, each on its own; with TWICE the first one
  * does LOSERS times. LEARNERS is a set of correct replicas, a bit each, that may learn once. TWO_BATCHES leaves null out:
  * where B holds anything may be proposed anyway, so it differs from a batch in nothing but its name. THIRD_VIEW adds the
- * VIEW-CHANGEs for view 2 and what they lead to, but no votes in it; and in view 0 only one batch is proposed.
+ * VIEW-CHANGEs for view 2 and what they lead to, but no votes in it. With ONE_AT_FIRST only one batch is proposed in view 0.
  *
  * Messages are never lost and never consumed, as in view-change.pml; votes and statements survive the power loss of their
  * sender. The liar votes for everything, says SYNCED to everything, claims any P, Q, incarnation and amnesia in its
@@ -46,6 +46,9 @@
 #define LEARNERS 7
 #endif
 #define LEARNS(me) ((LEARNERS >> me) & 1)
+#ifndef NOTHING_REMEMBERED
+#define REMEMBERED
+#endif
 #include "choice.pml"
 
 #ifdef ACKED_WEAK
@@ -398,11 +401,7 @@ active [LOSERS] proctype Power() {
 
 init {
   atomic {
-#ifdef THIRD_VIEW
-    ALLOWED(0, 0) = 1 << FIRST;
-#else
-    ALLOWED(0, 0) = (1 << FIRST) | (1 << SECOND);
-#endif
+    ALLOWED(0, 0) = AT_FIRST;
     under[AT(0, 0)] = 1; under[AT(1, 0)] = 1; under[AT(2, 0)] = 1;
     entered[0] = true; entered[1] = true; entered[2] = true;
     run Replica(0);

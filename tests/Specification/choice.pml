@@ -23,6 +23,11 @@
 #define ANYTHING ((1 << FIRST) | (1 << SECOND) | (1 << EMPTY))
 #endif
 
+#ifdef ONE_AT_FIRST
+#define AT_FIRST (1 << FIRST)
+#else
+#define AT_FIRST ((1 << FIRST) | (1 << SECOND))
+#endif
 #ifdef A1_WEAK
 #define A1_QUORUM WEAK
 #else
@@ -56,11 +61,11 @@ byte committedView[REPLICAS];     /* the lowest named: it was committed in this 
 /* Results of the inlines below; always zero between steps. */
 byte count, kept, i, w, d, batch, members, claimed, claimedView, pBatch, pView, result;
 byte p[REPLICAS], pv[REPLICAS];
-bool opens;                       /* a member is amnesic, so the new view opens a log incarnation */
+byte remembered;                  /* what may be chosen besides if a member is amnesic, so that an incarnation opens */
 
 inline forget() {
   count = 0; kept = 0; i = 0; w = 0; d = 0; batch = 0; members = 0; claimed = 0; claimedView = 0; pBatch = 0; pView = 0;
-  result = 0; opens = 0; p[0] = 0; p[1] = 0; p[2] = 0; pv[0] = 0; pv[1] = 0; pv[2] = 0
+  result = 0; remembered = 0; p[0] = 0; p[1] = 0; p[2] = 0; pv[0] = 0; pv[1] = 0; pv[2] = 0
 }
 
 /* Of two views that are named the lower is what is known; the entry stands under the higher one, if it may know of it. */
@@ -184,7 +189,7 @@ inline choose_only_prepared() {
     fi
   }
   if
-  :: pBatch != NONE && pBatch != BOTH -> result = result | (1 << pBatch)
+  :: pBatch != NONE && pBatch != BOTH -> remembered = remembered | (1 << pBatch)
   :: else
   fi
 }
@@ -216,8 +221,8 @@ inline choose(target) {
   fi;
   if
   :: !kept && count >= B_QUORUM -> result = result | ANYTHING
-#ifndef NOTHING_REMEMBERED
-  :: !kept && count < B_QUORUM && opens -> choose_only_prepared()
+#ifdef REMEMBERED
+  :: !kept && count < B_QUORUM -> choose_only_prepared()
 #endif
   :: else
   fi

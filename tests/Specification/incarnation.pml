@@ -34,7 +34,7 @@ inline allow_unmarked(target) {
 
 /* All choices from the members' VIEW-CHANGEs, whatever the liar's says of P and Q. */
 inline choose_any(target) {
-  result = 0; claimed = NONE; claimedView = 0;
+  result = 0; remembered = 0; claimed = NONE; claimedView = 0;
   choose(target);
   if
   :: members & (1 << REPLICAS) ->
@@ -54,15 +54,15 @@ inline choose_all(target) {
     count = (members & 1) + ((members >> 1) & 1) + ((members >> 2) & 1) + ((members >> 3) & 1);
     if
     :: count >= STRONG && (members & ((1 << REPLICAS) - 1) & ~changed[target]) == 0 ->
-      opens = (members & marked[target]) != 0;
+      choose_any(target);
       if
-      :: !opens -> choose_any(target); allow_unmarked(target)
-      :: else
+      :: !(members & marked[target]) -> allow_unmarked(target)
+      :: else -> result = result | remembered
       fi;
-      /* The liar may mark itself. */
-      opens = opens || (members & (1 << REPLICAS));
       if
-      :: opens -> choose_any(target); ALLOWED(target, target) = ALLOWED(target, target) | result
+      :: members & (marked[target] | (1 << REPLICAS)) ->
+        /* The liar may mark itself. */
+        ALLOWED(target, target) = ALLOWED(target, target) | result | remembered
       :: else
       fi;
       /* All correct replicas together decide whether the first view change begins, whatever was forgotten. */

@@ -13,7 +13,8 @@
  * check: in view 0 anything, later whatever some set of 2f + 1 VIEW-CHANGEs with any content of its own leads to.
  *
  * With LEARNER the last correct replica may learn what others say was committed, once, in the view that it is in or between
- * views; that entry stands in its P and Q under whatever view the liar names.
+ * views; that entry stands in its P and Q under whatever view the liar names. With ONE_AT_FIRST only one batch is proposed in
+ * view 0. TWO_BATCHES leaves null out.
  *
  * Left out: suspicion (a replica leaves its view whenever it likes), other numbers and their water marks (a number that B
  * makes null also stands for one after the last, which is free, so that anything may be proposed there), lost memory
@@ -228,7 +229,7 @@ end:
 init {
   atomic {
     select(liarLeads : 0 .. VIEWS);
-    allowed[0] = (1 << FIRST) | (1 << SECOND);
+    allowed[0] = AT_FIRST;
     run Replica(0);
     run Replica(1);
     run Replica(2)
