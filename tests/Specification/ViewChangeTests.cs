@@ -5,9 +5,10 @@ public sealed class ViewChangeTests
 {
     [SpinTheory]
     [InlineData(5_000_000)]
-    public void Holds_in_every_state(long statesAtLeast)
+    [InlineData(4_000_000, "LEARNER", "ONE_AT_FIRST", "TWO_BATCHES")]
+    public void Holds_in_every_state(long statesAtLeast, params string[] macros)
     {
-        Search search = Search.Of("view-change");
+        Search search = Search.Of("view-change", macros);
         Assert.True(search.Violation is null, $"{search.Violation} does not hold.\n{search.Trace}");
         Assert.True(search.States >= statesAtLeast, $"Only {search.States} states were visited.");
     }
@@ -22,6 +23,7 @@ public sealed class ViewChangeTests
     [InlineData("VOTES_AFTER_LEAVING")]
     [InlineData("P_NOT_RAISED")]
     [InlineData("P_FORGOTTEN")]
+    [InlineData("LEARNED_WEAK", "LEARNER", "ONE_AT_FIRST", "TWO_BATCHES")]
     [InlineData("WITNESS")]
-    public void A_planted_fault_is_found(string fault) => Assert.NotNull(Search.Of("view-change", fault).Violation);
+    public void A_planted_fault_is_found(params string[] macros) => Assert.NotNull(Search.Of("view-change", macros).Violation);
 }

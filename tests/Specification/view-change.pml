@@ -12,13 +12,18 @@
  * with its vote; it leads any one view, or none, and may propose different things to each replica, as far as they can
  * check: in view 0 anything, later whatever some set of 2f + 1 VIEW-CHANGEs with any content of its own leads to.
  *
+ * With LEARNER the last correct replica may learn what others say was committed, once, in the view that it is in or between
+ * views; that entry stands in its P and Q under whatever view the liar names. With ONE_AT_FIRST only one batch is proposed in
+ * view 0. TWO_BATCHES leaves null out.
+ *
  * Left out: suspicion (a replica leaves its view whenever it likes), other numbers and their water marks (a number that B
- * makes null also stands for one after the last, which is free, so that anything may be proposed there), batches learned
- * from others, lost memory (amnesia.pml), and progress: only that VIEW-CHANGEs of all correct replicas always decide.
+ * makes null also stands for one after the last, which is free, so that anything may be proposed there), lost memory
+ * (amnesia.pml), and progress: only that VIEW-CHANGEs of all correct replicas always decide.
  *
  * Each planted fault is a macro: A1_WEAK, A2_IGNORED, B_WEAK, PREPARED_SHORT, COMMITTED_SHORT, VALUES_MIXED,
- * VOTES_AFTER_LEAVING, P_NOT_RAISED, P_FORGOTTEN. WITNESS claims that the last view commits nothing after an earlier one
- * did, which the search has to refute: else it would have looked at too little.
+ * VOTES_AFTER_LEAVING, P_NOT_RAISED, P_FORGOTTEN, LEARNED_WEAK (f statements suffice, and may be the liar's). WITNESS claims
+ * that the last view commits nothing after an earlier one did, which the search has to refute: else it would have looked at
+ * too little.
  */
 
 #define VIEWS 3
@@ -151,9 +156,35 @@ inline prepare(v) {
   fi
 }
 
+#ifdef LEARNED_WEAK
+#define LEARNED_FROM F
+#else
+#define LEARNED_FROM STRONG
+#endif
+#ifdef LEARNER
+#define LEARNS(me) (me == REPLICAS - 1)
+#else
+#define LEARNS(me) false
+#endif
+
+/* Learns from a replica that saw it committed in one view, and another that may name any. */
+inline learn(value, named, other) {
+  count = 1;
+  for (i : 0 .. REPLICAS - 1) {
+    if
+    :: prepared[AT(i, named)] && proposal[AT(i, named)] == value -> count++
+    :: else
+    fi
+  }
+  if
+  :: count >= LEARNED_FROM -> note_learned(value, named, other, proposal[AT(me, view[me])] != NONE)
+  :: else
+  fi
+}
+
 /* A step that is not possible changes nothing. */
 proctype Replica(byte me) {
-  byte v, value;
+  byte v, value, other;
 end:
   do
   :: atomic {
@@ -185,13 +216,20 @@ end:
 #endif
       d_step { prepare(v); forget(); v = 0 }
     }
+  :: atomic {
+      LEARNS(me) && learned[me] == NONE ->
+      select(value : FIRST .. LAST);
+      select(v : 0 .. VIEWS - 1);
+      select(other : 0 .. VIEWS - 1);
+      d_step { learn(value, v, other); forget(); v = 0; value = 0; other = 0 }
+    }
   od
 }
 
 init {
   atomic {
     select(liarLeads : 0 .. VIEWS);
-    allowed[0] = (1 << FIRST) | (1 << SECOND);
+    allowed[0] = AT_FIRST;
     run Replica(0);
     run Replica(1);
     run Replica(2)

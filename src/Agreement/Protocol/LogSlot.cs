@@ -83,7 +83,10 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
     /// <summary>Delivered in order.</summary>
     public bool Delivered;
 
-    /// <summary>A view in which a correct replica, or this one, saw it committed; of several the lowest.</summary>
+    /// <summary>
+    /// Once delivered: a view that is not above the highest in which 2f + 1 prepared it in this log incarnation. The one in
+    /// which this replica saw it committed or prepared again, or, if it learned, the lowest that f + 1 replicas named.
+    /// </summary>
     public View CommittedView;
 
     /// <summary>The view under which it goes into the P and Q sets if it was learned.</summary>
@@ -92,7 +95,7 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
     /// <summary>Chained history digest after this number, once delivered.</summary>
     public Digest History;
 
-    /// <summary>Length of the log when the number was delivered.</summary>
+    /// <summary>Length of the log that holds what was delivered, under the view that P names.</summary>
     public ulong RecordsAtDelivery;
 
     /// <summary>Bytes of bodies that this number keeps in memory.</summary>

@@ -73,8 +73,8 @@ public sealed partial class Replica
             return;
         Overrule(slot, statement.Batch);
 
-        // A correct replica saw it committed in a view that is not below the lowest named. It goes into our P and Q sets
-        // under the highest named one that we may know of: what is committed may stand there under any view.
+        // A correct replica's view is not below the lowest named, and 2f + 1 prepared it in that view or later. It goes into our P
+        // and Q sets under the highest named one that we may know of: what is committed may stand there under any view.
         slot.CommittedView = lowest;
         View current = InView || View.Value == 0 ? View : new View(View.Value - 1);
         slot.LearnedView = highest.CompareTo(current) < 0 ? highest : current;
@@ -335,6 +335,20 @@ public sealed partial class Replica
             SendToReplicas(mask, MessageKind.Prepare, vote);
         if (slot.Prepared)
             SendToReplicas(mask, MessageKind.Commit, vote);
+    }
+
+    // What was learned and is not prepared here in this view: f + 1 COMMITs are one of a correct replica, which has prepared it.
+    private void CheckPreparedByOthers(LogSlot slot)
+    {
+        if (slot.CommittedView.CompareTo(View) >= 0 || (slot.Accepted && !IsAmnesic) || !InView
+            || slot.Commits.Count(View, Ballot(slot.Batch!)) < quorum.Weak)
+        {
+            return;
+        }
+
+        slot.CommittedView = slot.LearnedView = View;
+        LogLearned(slot);
+        slot.RecordsAtDelivery = Output.RecordCount;
     }
 
     private void LogLearned(LogSlot slot)

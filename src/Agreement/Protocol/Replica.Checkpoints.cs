@@ -73,12 +73,14 @@ public sealed partial class Replica
         ReleaseAffidavits();
     }
 
-    // On disk, and told of by whatever VIEW-CHANGE of ours a next view can be made from: what was learned after the last one
-    // left must first be prepared in the view that it led to. A new incarnation could else miss what was acknowledged.
+    // On disk, and told of by whatever VIEW-CHANGE of ours a next view can be made from. Our last VIEW-CHANGE may lead to
+    // several NEW-VIEWs, if the primary is bad, and to an incarnation that misses what we learned after it left. So that must
+    // first be prepared in this view and incarnation by 2f + 1: then no other incarnation commits anything in this view. It
+    // stands in P under this view, lest P of something else, claimed by a liar, overrules it.
     private bool IsDurableHere(LogSlot slot) =>
         slot.RecordsAtDelivery <= recordsOnDisk
         && InView
-        && (View.Value == 0 || slot.Number <= durableUnder || slot.LastPrepared?.View == View);
+        && (View.Value == 0 || slot.Number <= durableUnder || (slot.LastPrepared?.View == View && slot.CommittedView.CompareTo(View) >= 0));
 
     private void SendSynced(uint agreement, uint execution)
     {

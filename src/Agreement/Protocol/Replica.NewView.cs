@@ -61,11 +61,14 @@ public sealed partial class Replica
         pool.BeginView();
         if (choice.Stable is not null && choice.Stable.State.Number > LowWaterMark)
             BecomeStable(choice.Stable);
-        if (choice.Incarnation != Incarnation || Contradicts(View, choice))
+        bool rollsBack = choice.Incarnation != Incarnation || Contradicts(View, choice);
+        if (rollsBack)
             RollBack(choice.Incarnation);
         if (choice.Opens)
             IsAmnesic = false;
-        durableUnder = viewChanges[id]?.View == View ? leftDelivered : LowWaterMark;
+
+        // What our VIEW-CHANGE told of may be another batch than the one that takes its number after a rollback.
+        durableUnder = viewChanges[id]?.View == View && !rollsBack ? leftDelivered : LowWaterMark;
         chosenMissing = 0;
         SequenceNumber last = choice.Opens ? choice.Last.Next : choice.Last;
         chosenUpTo = last;

@@ -121,6 +121,8 @@ public sealed partial class Replica
         if (FindVotedSlot(message) is not { } slot)
             return;
         slot.Commits.Add((int)message.Sender.Index, message.Value.View, message.Value.Batch);
+        if (slot.Delivered)
+            CheckPreparedByOthers(slot);
         TryDeliver();
     }
 
@@ -332,6 +334,12 @@ public sealed partial class Replica
         Output.EndRecord(start, slot.Number);
         if (slot.Batch.Kind != EntryKind.Requests)
             Output.SyncBeforeSending = true;
+        if (slot.Delivered)
+        {
+            slot.CommittedView = slot.ProposalView;
+            slot.RecordsAtDelivery = Output.RecordCount;
+        }
+
         Vote commit = vote with { Batch = Ballot(slot.Batch) };
         slot.Commits.Add(id, commit.View, commit.Batch);
         SendToReplicas(otherReplicas, MessageKind.Commit, commit);
@@ -352,11 +360,11 @@ public sealed partial class Replica
             return;
         while (log.Holds(Delivered.Next) && log[Delivered.Next] is { Delivered: false } slot && IsCommitted(slot))
         {
+            NoteOwnCertificate(slot);
             if (slot.Learned)
                 LogLearned(slot);
-            else
-                slot.CommittedView = slot.ProposalView;
             MarkDelivered(slot);
+            CheckPreparedByOthers(slot);
             MessageWriter record = Output.BeginRecord();
             int start = record.Length;
             record.WriteByte((byte)LogRecordKind.Delivered);
@@ -372,6 +380,13 @@ public sealed partial class Replica
         // An epoch in a reserved number waits for everything before it.
         if (log.Holds(Delivered.Next) && log[Delivered.Next] is { Accepted: false, Batch.Kind: EntryKind.Configuration } waiting)
             TryAccept(waiting);
+    }
+
+    // Others may have seen it committed in a lower view, and said so, before the votes of this one were complete here.
+    private static void NoteOwnCertificate(LogSlot slot)
+    {
+        if (slot.Prepared && slot.ProposalView.CompareTo(slot.CommittedView) > 0)
+            slot.CommittedView = slot.ProposalView;
     }
 
     // The order is extended by this slot, whether now or, at a restart, in a former life.
@@ -419,7 +434,7 @@ public sealed partial class Replica
     {
         MessageWriter writer = Output.BeginMessage();
         int start = writer.Length;
-        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!, slot.LastPrepared?.View ?? default).Write(writer, kind);
+        new Order(Incarnation, Epoch, slot.Number, slot.History, slot.Batch!, slot.CommittedView).Write(writer, kind);
         Output.EndMessage(start, to);
     }
 

@@ -168,6 +168,8 @@ public sealed partial class Replica
         {
             slot.Prepared = true;
             slot.LastPrepared = new ViewedDigest(vote.View, vote.Batch);
+            if (slot.Delivered)
+                slot.CommittedView = vote.View;
             slot.Commits.Add(id, vote.View, Ballot(slot.Batch));
         }
 
@@ -199,7 +201,10 @@ public sealed partial class Replica
     private void RedeliverRestored()
     {
         while (Delivered < restoredTo && log.Holds(Delivered.Next) && log[Delivered.Next] is { Batch: not null } slot)
+        {
+            NoteOwnCertificate(slot);
             MarkDelivered(slot);
+        }
     }
 
     private void ReferenceBodies(LogSlot slot)

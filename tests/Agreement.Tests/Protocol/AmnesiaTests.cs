@@ -164,7 +164,95 @@ public class AmnesiaTests
         backup.Prepare(0, 1, Null(1).Digest, view: 1);
         backup.Prepare(3, 1, Null(1).Digest, view: 1);
         Assert.Equal(1ul, Assert.Single(backup.LogSynced(1000).Synced).Number.Value);
+        backup.Restart();
+        Assert.Equal(1ul, Assert.Single(backup.LogSynced(1000).Synced).Number.Value);
     }
+
+    // A liar may name the current view for what was committed in an earlier one. Only f + 1 COMMITs, or an honest statement,
+    // show that no other incarnation can commit anything else in this view.
+    [Fact]
+    public void What_is_learned_is_not_durable_because_a_liar_names_the_current_view()
+    {
+        var backup = new ReplicaHarness(2);
+        backup.LeaveFor(1);
+        backup.NewView(Announce(1, 4, Change(0, 1), Change(1, 1), Change(3, 1)), 1);
+        backup.Committed(0, Statement(1, Null(1), view: 0));
+        backup.Committed(1, Statement(1, Null(1), view: 1));
+        Assert.Equal(1ul, backup.Replica.Delivered.Value);
+        Assert.Empty(backup.LogSynced(1000).Synced);
+        backup.Commit(0, 1, Null(1).Digest, view: 1);
+        Assert.Empty(backup.LogSynced(1000).Synced);
+        backup.Commit(3, 1, Null(1).Digest, view: 1);
+        Assert.Equal(1ul, Assert.Single(backup.LogSynced(1000).Synced).Number.Value);
+    }
+
+    // What it learned with a liar's help it does not pass on as if it had seen more than the others' words show.
+    [Fact]
+    public void A_statement_names_the_lowest_view_that_was_named_until_it_is_prepared_in_a_later_one()
+    {
+        var backup = new ReplicaHarness(2);
+        backup.LeaveFor(1);
+        backup.NewView(Announce(1, 4, Change(0, 1), Change(1, 1), Change(3, 1)), 1);
+        backup.Committed(0, Statement(1, Null(1), view: 0));
+        backup.Committed(1, Statement(1, Null(1), view: 1));
+        Assert.Equal(0ul, Assert.Single(backup.Progress(3).Statements).View.Value);
+        backup.Commit(0, 1, Null(1).Digest, view: 1);
+        backup.Commit(3, 1, Null(1).Digest, view: 1);
+        Assert.Equal(1ul, Assert.Single(backup.Progress(3).Statements).View.Value);
+    }
+
+    // Its VIEW-CHANGE told of the batch that was taken back, not of the one that has the number now.
+    [Fact]
+    public void What_is_learned_in_place_of_what_was_taken_back_is_not_durable_before_it_is_prepared()
+    {
+        var backup = new ReplicaHarness(2);
+        backup.Committed(0, Statement(1, Null(1), view: 0));
+        backup.Committed(1, Statement(1, Null(1), view: 0));
+        Assert.Equal(1ul, Assert.Single(backup.LogSynced(1000).Synced).Number.Value);
+        backup.LeaveFor(2);
+        ViewChange[] ofTheNextIncarnation = [Under(1, Change(0, 2)), Change(1, 2), Change(3, 2)];
+        backup.NewView(Announce(2, 4, ofTheNextIncarnation), 2);
+        Assert.Equal(0ul, backup.Replica.Delivered.Value);
+        Order other = Statement(1, Null(2), view: 1) with { Incarnation = backup.Replica.Incarnation };
+        backup.Committed(0, other);
+        backup.Committed(1, other);
+        Assert.Equal(1ul, backup.Replica.Delivered.Value);
+        Assert.Empty(backup.LogSynced(2000).Synced);
+    }
+
+    // It was prepared here in this view already when others said that they had seen it committed in an earlier one.
+    [Fact]
+    public void What_was_prepared_in_this_view_is_durable_though_it_is_learned_as_committed_in_an_earlier_one()
+    {
+        var backup = new ReplicaHarness(2);
+        backup.PrePrepare(1, Null(1));
+        backup.PrePrepare(2, Null(2));
+        backup.LeaveFor(1);
+        ViewChangeEntry[] entries = [Entry(1, Null(1).Digest, 0), Entry(2, Null(2).Digest, 0)];
+        backup.NewView(Announce(1, 4, Change(0, 1, entries), Change(1, 1, entries), Change(3, 1)), 1);
+        for (ulong number = 1; number <= 2; number++)
+        {
+            backup.Prepare(0, number, Null((long)number).Digest, view: 1);
+            backup.Prepare(3, number, Null((long)number).Digest, view: 1);
+        }
+
+        Order first = Statement(1, Null(1), view: 0);
+        Order second = first with { Number = new SequenceNumber(2), Batch = Null(2), History = History.Extend(first.History, new SequenceNumber(2), Null(2).Digest) };
+        foreach (Order statement in (Order[])[second, first])
+        {
+            backup.Committed(0, statement);
+            backup.Committed(3, statement);
+        }
+
+        Assert.Equal(2ul, backup.Replica.Delivered.Value);
+        Assert.Equal(2ul, backup.LogSynced(1000).Synced[^1].Number.Value);
+    }
+
+    private static Order Statement(ulong number, Batch batch, ulong view) => new(
+        default, default, new SequenceNumber(number), History.Extend(default, new SequenceNumber(number), batch.Digest), batch, new View(view));
+
+    private static ViewChange Under(ulong incarnation, ViewChange change) =>
+        (change with { Incarnation = new Incarnation(incarnation) }).Sign(HashSignatures.Of(change.Sender));
 
     private static ViewChange Marked(int sender, ulong view, params ViewChangeEntry[] entries) =>
         (Change(sender, view, entries) with { Amnesic = true }).Sign(HashSignatures.Of(PartyId.Agreement(sender)));
