@@ -243,6 +243,40 @@ internal sealed class ClaimHeld : Behaviour
     }
 }
 
+/// <summary>Sends many messages for one: about numbers, views, batches and requests that nobody has, and copies.</summary>
+internal sealed class Flood : Behaviour
+{
+    private const int MessagesForOne = 8;
+
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        yield return honest;
+        if (honest.To.Role != PartyRole.Agreement || !Random.Chance(0.3))
+            yield break;
+        for (int i = 0; i < MessagesForOne; i++)
+            yield return honest with { Bytes = Random.Chance(0.2) ? honest.Bytes : Make() };
+    }
+
+    private byte[] Make()
+    {
+        var view = new View((ulong)Random.Next(6));
+        var number = new SequenceNumber((ulong)Random.Next(1 << (4 + Random.Next(12))));
+        var batch = new Batch(EntryKind.Requests, new Timestamp(Random.Next(1000)), [RandomDigest(), RandomDigest()]);
+        return Random.Next(9) switch
+        {
+            0 => Write(new PrePrepare(view, number, batch).Write),
+            1 => Write(writer => new Vote(view, number, batch.Digest).Write(writer, MessageKind.Prepare)),
+            2 => Write(writer => new Vote(view, number, batch.Digest).Write(writer, MessageKind.Commit)),
+            3 => Write(writer => new Order(default, default, number, RandomDigest(), batch, view).Write(writer, MessageKind.Committed)),
+            4 => Write(writer => Held.Write(writer, [RandomDigest(), RandomDigest(), RandomDigest()])),
+            5 => Write(writer => FetchBodies.Write(writer, [RandomDigest(), RandomDigest()])),
+            6 => Write(new FetchBatch(number, batch.Digest).Write),
+            7 => Write(new WantView(new View(ulong.MaxValue - view.Value)).Write),
+            _ => Write(new Synced(default, number, RandomDigest()).Write),
+        };
+    }
+}
+
 /// <summary>Never sends the bodies that it is asked for.</summary>
 internal sealed class WithholdBodies : Behaviour
 {

@@ -113,6 +113,7 @@ internal static class Scenario
             "long run" => calm with { OperationsPerClient = 1200, CheckpointInterval = 8 },
             "site power" => SitePower(rough with { Loss = 0.03 * random.Next(2), AgreementLiars = random.Next(calm.Faults + 1) }, random),
             "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
+            "flood" => rough with { AgreementLiars = calm.Faults, HostileClients = 2, Lies = () => [new Flood()] },
             "false holders" => calm with { HostileClients = 2, ViewsStay = true, AgreementLiars = calm.Faults, Lies = () => [new ClaimHeld()] },
             "full window" => calm with
             {

@@ -156,5 +156,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
         ["want views"] = () => new WantViews(),
         ["withhold bodies"] = () => new WithholdBodies(),
         ["cry wolf"] = () => new CryWolf(),
+        ["claim to hold"] = () => new ClaimHeld(),
+        ["flood"] = () => new Flood(),
     };
 }
