@@ -159,12 +159,16 @@ internal sealed class Cluster : IDisposable
     /// The whole site loses power and boots again, see <see cref="LoopDisk.LosePower"/>; mounts live on, and no node sleeps
     /// through it. No other process may be started meanwhile.
     /// </summary>
-    /// <returns>How many bytes of the agreement replicas' logs were lost.</returns>
-    public async Task<long> LosePower(TimeSpan bound)
+    /// <returns>
+    /// How many bytes of the agreement replicas' logs were lost, and whether a file was that was not synced. The kernel may have
+    /// written it back of its own accord.
+    /// </returns>
+    public async Task<(long LogBytes, bool UnsyncedFile)> LosePower(TimeSpan bound)
     {
         using var loss = _disk!.LosePower(ClusterDirectory, ClusterProcesses.NodesOf(ClusterDirectory));
         await Eventually.Holds(() => loss.HasExited, bound, "the site is up again after a loss of power");
-        return long.Parse(loss.Wait().Succeeded(), CultureInfo.InvariantCulture);
+        var words = loss.Wait().Succeeded().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        return (long.Parse(words[0], CultureInfo.InvariantCulture), words[1] == "nothing");
     }
 
     /// <summary>Kills what serves the mounts: calls that wait for them fail, so that the caller can clean up.</summary>

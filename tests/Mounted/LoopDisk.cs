@@ -12,10 +12,13 @@ internal sealed class LoopDisk : IDisposable
     private const string Options = "loop,commit=300";
 
     // A disk holds one state at the moment when the power goes: if the kernel wrote to the image while it was copied, the copy
-    // may be of several. Processes that were killed may stay as zombies, without a command line.
+    // may be of several. A file that nobody synced shows that the page cache was lost; it is a new one each time, since ext4
+    // writes back at once what takes a file's place. Processes that were killed may stay as zombies, without a command line.
     private const string PowerLoss = """
         disk=$1 image=$2 copy=$3 options=$4 cluster=$5 program=$6
+        unsynced=$disk/unsynced-$$
         shift 6
+        echo everything > "$unsynced"
         kill -9 "$@"
         for process in "$@"; do
           while [ -n "$(cat "/proc/$process/cmdline" 2> /dev/null | tr -d '\0')" ]; do sleep 0.02; done
@@ -29,11 +32,12 @@ internal sealed class LoopDisk : IDisposable
         umount "$disk"
         rm "$image"
         mount -o "$options" "$copy" "$disk"
+        kept=$(cat "$unsynced" 2> /dev/null || true)
         after=$(cat "$cluster"/a*/data/log/*.log | wc -c)
         boot=$(cat /proc/sys/kernel/random/uuid)
         sed -i "s/^[^ ]*/$boot/" "$cluster"/*/data/boot
         "$program" up "$cluster" > /dev/null
-        echo $((before - after))
+        echo "$((before - after)) ${kept:-nothing}"
         """;
 
     private static readonly TimeSpan CleanUpBound = TimeSpan.FromSeconds(45);
@@ -71,7 +75,8 @@ internal sealed class LoopDisk : IDisposable
     /// <param name="cluster">The cluster directory.</param>
     /// <param name="nodes">The processes on it, in the order in which they die.</param>
     /// <returns>
-    /// A program that does all of it, and prints how many bytes of the agreement replicas' logs were lost. It is one, because a
+    /// A program that does all of it, and prints how many bytes of the agreement replicas' logs were lost, and <c>nothing</c> if the disk kept
+    /// nothing of a file that was written just before and not synced. It is one program, because a
     /// process with open files of a mount that waits can't start others: their exec would wait for the files to be flushed.
     /// </returns>
     public Tool LosePower(string cluster, IEnumerable<int> nodes)

@@ -17,6 +17,7 @@ internal sealed class Writers : IDisposable
     private readonly string _folder;
     private readonly List<Task> _tasks;
     private readonly ConcurrentQueue<(string Name, int Bytes)> _promised = [];
+    private readonly ManualResetEventSlim _syncs = new(true);
     private volatile bool _ends;
     private int _synced;
     private int _records;
@@ -35,14 +36,32 @@ internal sealed class Writers : IDisposable
     /// <summary>How many files a system call returned EIO for, which takes its promises for the file back.</summary>
     public int Errors => Volatile.Read(ref _errors);
 
-    /// <summary>How much has been promised: each count at least by so much more than before.</summary>
-    public bool HasGrown((int Synced, int Records, int Plain) from, int by) =>
-        Failed ? throw Failure! : Count.Synced >= from.Synced + by && Count.Records >= from.Records + by && Count.Plain >= from.Plain + by;
+    /// <summary>Whether the two that sync go on; else they wait.</summary>
+    public bool Syncs
+    {
+        get => _syncs.IsSet;
+        set
+        {
+            if (value)
+            {
+                _syncs.Set();
+            }
+            else
+            {
+                _syncs.Reset();
+            }
+        }
+    }
+
+    /// <summary>Whether each count is there. Throws what a writer died of.</summary>
+    public bool HasGrown((int Synced, int Records, int Plain) to) =>
+        Failure is { } failure ? throw failure : Count.Synced >= to.Synced && Count.Records >= to.Records && Count.Plain >= to.Plain;
 
     /// <summary>Lets them finish their files, within a bound.</summary>
     public async Task End(TimeSpan bound)
     {
         _ends = true;
+        _syncs.Set();
         await Task.WhenAll(_tasks).WaitAsync(bound);
     }
 
@@ -60,9 +79,12 @@ internal sealed class Writers : IDisposable
         }
     }
 
-    public void Dispose() => _ends = true;
-
-    private bool Failed => _tasks.Exists(task => task.IsFaulted);
+    public void Dispose()
+    {
+        // Threads that wait for the mount find out later.
+        _ends = true;
+        _syncs.Set();
+    }
 
     private Exception? Failure => _tasks.Find(task => task.IsFaulted)?.Exception;
 
@@ -78,6 +100,11 @@ internal sealed class Writers : IDisposable
         for (var i = 0; !_ends; i++)
         {
             var name = $"{kind}-{i}";
+            if (syncs)
+            {
+                _syncs.Wait();
+            }
+
             if (!Holds(RawFile.Create(Path.Combine(_folder, name), false, out var file)))
             {
                 continue;
@@ -117,6 +144,7 @@ internal sealed class Writers : IDisposable
             var written = 0;
             for (var holds = true; holds && !_ends && written < MaximumRecords * RecordBytes;)
             {
+                _syncs.Wait();
                 ContentOf(name).Fill(0, written, record);
                 holds = Holds(file!.Write(record));
                 if (holds)
