@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 
@@ -16,6 +17,7 @@ internal sealed class Cluster : IDisposable
 
     private readonly List<string> _mounts = [];
     private readonly EventHandler _onExit;
+    private LoopDisk? _disk;
     private bool _disposed;
 
     private Cluster()
@@ -36,7 +38,10 @@ internal sealed class Cluster : IDisposable
     public string Folder { get; }
 
     /// <summary>The cluster directory.</summary>
-    public string ClusterDirectory => Path.Combine(Folder, "cluster");
+    public string ClusterDirectory => Path.Combine(_disk?.MountPoint ?? Folder, "cluster");
+
+    /// <summary>What mounts read: the cluster directory, or a client's own copy of its part if the cluster has its own disk.</summary>
+    public string ClientDirectory => _disk is null ? ClusterDirectory : PathOf("client");
 
     /// <summary>Makes the files of a cluster that doesn't run yet.</summary>
     public static Cluster Init()
@@ -70,6 +75,25 @@ internal sealed class Cluster : IDisposable
         }
     }
 
+    /// <summary>Makes a cluster on a disk of its own, which can lose power, and starts it.</summary>
+    public static Cluster StartedOnDisk(int mebibytes, params string[] options)
+    {
+        var cluster = new Cluster();
+        try
+        {
+            cluster._disk = LoopDisk.Create(cluster.Folder, mebibytes);
+            Zzfs(["init", cluster.ClusterDirectory, .. options]).Succeeded();
+            Tool.Shell("mkdir \"$2\"; cp -a \"$1\"/cluster.json \"$1\"/c[0-9]* \"$2\"; sync -f \"$1\"", arguments: [cluster.ClusterDirectory, cluster.ClientDirectory]).Succeeded();
+            Zzfs("up", cluster.ClusterDirectory).Succeeded();
+            return cluster;
+        }
+        catch
+        {
+            cluster.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Runs the program.</summary>
     public static Outcome Zzfs(params string[] arguments) => Tool.Run(Program, arguments);
 
@@ -81,7 +105,7 @@ internal sealed class Cluster : IDisposable
     {
         var point = Directory.CreateDirectory(PathOf(name)).FullName;
         _mounts.Add(point);
-        Zzfs(["mount", ClusterDirectory, point, .. options]).Succeeded();
+        Zzfs(["mount", ClientDirectory, point, .. options]).Succeeded();
         Assert.True(IsMounted(point), $"zzfs mount succeeded, but {point} is no mount point");
         return point;
     }
@@ -131,6 +155,31 @@ internal sealed class Cluster : IDisposable
     public static bool IsMounted(string point) =>
         File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == point);
 
+    /// <summary>
+    /// The whole site loses power and boots again, see <see cref="LoopDisk.LosePower"/>; mounts live on, and no node sleeps
+    /// through it. No other process may be started meanwhile.
+    /// </summary>
+    /// <returns>
+    /// How many bytes of the agreement replicas' logs were lost, and whether a file was that was not synced. The kernel may have
+    /// written it back of its own accord.
+    /// </returns>
+    public async Task<(long LogBytes, bool UnsyncedFile)> LosePower(TimeSpan bound)
+    {
+        using var loss = _disk!.LosePower(ClusterDirectory, ClusterProcesses.NodesOf(ClusterDirectory));
+        await Eventually.Holds(() => loss.HasExited, bound, "the site is up again after a loss of power");
+        var words = loss.Wait().Succeeded().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        return (long.Parse(words[0], CultureInfo.InvariantCulture), words[1] == "nothing");
+    }
+
+    /// <summary>Kills what serves the mounts: calls that wait for them fail, so that the caller can clean up.</summary>
+    public void KillMounts()
+    {
+        foreach (var (processId, _) in ClusterProcesses.Of(Folder).Where(process => process.Arguments.Contains("mount")))
+        {
+            ClusterProcesses.Kill(processId);
+        }
+    }
+
     public void Dispose()
     {
         if (_disposed)
@@ -157,6 +206,7 @@ internal sealed class Cluster : IDisposable
             Tool.TryRun("umount", ["-l", point], StopBound);
         }
 
+        _disk?.Dispose();
         Tool.Run("rm", ["-rf", "--one-file-system", Folder]).Succeeded();
     }
 

@@ -46,15 +46,20 @@ internal static partial class ClusterProcesses
         Assert.True(KillCall(processId, signal) == 0, $"process {processId} could not be sent signal {signal}");
     }
 
-    /// <summary>Kills every node of a cluster, controllers first lest they start others again, but no mount of it.</summary>
+    /// <summary>The processes of all nodes of a cluster, controllers first lest they start others again; no mount of it.</summary>
+    public static IReadOnlyList<int> NodesOf(string directory) =>
+    [
+        .. ((string[])["hypervisor", "agreement", "execution"]).SelectMany(kind => Of(directory)
+            .Where(process => process.Arguments.Contains("node") && process.Arguments.Contains(kind))
+            .Select(process => process.ProcessId)),
+    ];
+
+    /// <summary>Kills every node of a cluster, but no mount of it.</summary>
     public static void KillNodes(string directory)
     {
-        foreach (var kind in (string[])["hypervisor", "agreement", "execution"])
+        foreach (var processId in NodesOf(directory))
         {
-            foreach (var (processId, _) in Of(directory).Where(process => process.Arguments.Contains("node") && process.Arguments.Contains(kind)))
-            {
-                _ = KillCall(processId, SigKill);
-            }
+            _ = KillCall(processId, SigKill);
         }
     }
 

@@ -18,6 +18,8 @@ internal static class Machine
         ["setfacl"] = "acl",
         ["flock"] = "util-linux",
         ["unshare"] = "util-linux",
+        ["losetup"] = "util-linux",
+        ["mkfs.ext4"] = "e2fsprogs",
         ["setpriv"] = "util-linux",
     };
 
