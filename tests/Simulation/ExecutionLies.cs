@@ -72,6 +72,19 @@ internal sealed class LieConsistently : Behaviour
     private Digest Distort(Digest honest) => lies.TryGetValue(honest, out byte[]? lie) ? Digest.Of(lie) : honest;
 }
 
+/// <summary>Signs that it does not hold what it signs.</summary>
+internal sealed class SignIncomplete : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (KindOf(honest.Bytes) != MessageKind.Checkpoint || !Checkpoint.TryRead(ref reader, out Checkpoint checkpoint))
+            return [honest];
+        Checkpoint lie = Checkpoint.Create(Self, checkpoint.Epoch, false, checkpoint.State, Sign);
+        return [honest with { Bytes = Write(lie.Write) }];
+    }
+}
+
 /// <summary>Signs checkpoints of a state that is not so, before they are durable.</summary>
 internal sealed class WrongCheckpoints : Behaviour
 {

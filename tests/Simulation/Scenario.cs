@@ -102,6 +102,7 @@ internal static class Scenario
                 ExecutionLiars = calm.Faults,
                 Lies = () => [new LieConsistently()],
             },
+            "incomplete signers" => calm with { AllAwake = true, CheckpointInterval = 64, ExecutionLiars = calm.Faults, Lies = () => [new SignIncomplete()] },
             "slow disks" => calm with { SyncMicroseconds = 20_000, Syncs = 0.3 },
             "power loss" => rough with { PowerLoss = true, CrashEveryMilliseconds = 150, SyncMicroseconds = 5_000 },
             "lonely commit" => DirectedScenarios.LonelyCommit(calm),

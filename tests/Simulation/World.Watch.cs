@@ -30,8 +30,8 @@ internal sealed partial class World
                 CheckVote((AgreementParty)parties[from], vote);
                 break;
             case MessageKind.StableCertificate when StableCertificate.TryRead(ref reader, out StableCertificate certificate):
-                if (certificate.Checkpoints.Select(signed => signed.Sender).Distinct().Count() < quorum.Weak)
-                    throw new SimulationFailure($"{from} cuts its log at {certificate.State.Number} with too few signatures");
+                if (certificate.Checkpoints.Where(signed => signed.Complete).Select(signed => signed.Sender).Distinct().Count() < quorum.Weak)
+                    throw new SimulationFailure($"{from} cuts its log at {certificate.State.Number} with too few complete signatures");
                 break;
             default:
                 break;

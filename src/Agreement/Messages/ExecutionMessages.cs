@@ -293,7 +293,7 @@ public sealed record StableCertificate(IReadOnlyList<Checkpoint> Checkpoints)
     /// <summary>What is certified.</summary>
     public CheckpointState State => Checkpoints[0].State;
 
-    /// <summary>Whether f + 1 distinct execution replicas signed the same root.</summary>
+    /// <summary>Whether f + 1 distinct execution replicas signed the same root, and that they hold all of it.</summary>
     public bool IsValid(Quorum quorum, ISignatureChecker signatures)
     {
         uint signers = 0;
@@ -301,6 +301,7 @@ public sealed record StableCertificate(IReadOnlyList<Checkpoint> Checkpoints)
         {
             if (checkpoint.Sender.Index >= (uint)quorum.ExecutionReplicas
                 || checkpoint.Root != Checkpoints[0].Root
+                || !checkpoint.Complete
                 || !checkpoint.IsSigned(signatures))
             {
                 return false;

@@ -24,6 +24,9 @@ internal sealed class ClientQueue
     /// <summary>How many bytes wait.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>The last batch for which a request of this client had a bad signature.</summary>
+    public ulong RefusedIn { get; set; }
+
     /// <summary>Puts a request at the end.</summary>
     public void Append(PooledRequest entry)
     {

@@ -40,6 +40,9 @@ public sealed class Output
     /// <summary>Whether there is anything to do.</summary>
     public bool IsEmpty => messages.Count == 0 && logRecords.Count == 0 && !SyncWanted && TruncateUpTo.Value == 0;
 
+    /// <summary>Bytes of all messages so far.</summary>
+    public long MessageBytesQueued => bytes.Length;
+
     /// <summary>The bytes of one log record.</summary>
     public ReadOnlySpan<byte> Record(int offset, int length) => records.Written.Slice(offset, length);
 

@@ -15,7 +15,7 @@ public sealed partial class Replica
     /// <summary>Bytes of bodies in one message that re-sends them.</summary>
     private const int ResendBytes = 1 << 20;
 
-    /// <summary>Bytes of bodies that one replica gets in <see cref="ServeMilliseconds"/>; it asks for the rest again.</summary>
+    /// <summary>Bytes that one replica gets in <see cref="ServeMilliseconds"/>; it asks for the rest again.</summary>
     private const long ServeBytes = 8 << 20;
 
     private const long ServeMilliseconds = 50;
@@ -30,6 +30,7 @@ public sealed partial class Replica
     private readonly long[] helpedAt;
     private readonly Dictionary<PartyId, long> served = [];
     private long servedSince;
+    private long servingFrom;
     private long progressAt;
     private long moreAskedAt;
 
@@ -102,6 +103,8 @@ public sealed partial class Replica
         if (peer.InView && peer.View.CompareTo(View) > 0 && CanSpend(message.Sender))
             SendProgress(mask);
         GrantFill((int)message.Sender.Index, peer.Ceiling);
+        if (!BeginServing(message.Sender))
+            return;
         if (peer.LowWaterMark < LowWaterMark && Stable is not null)
             SendStable(message.Sender);
         ResendStatements(peer.Delivered, mask);
@@ -110,6 +113,7 @@ public sealed partial class Replica
         // disk is, not only its order: what it delivered counts as durable only when it is prepared in this view.
         if (peer.View == View)
             ResendVotes(peer.Synced < peer.Delivered ? peer.Synced : peer.Delivered, mask);
+        EndServing(message.Sender);
     }
 
     private void ResendStatements(SequenceNumber known, uint mask)
@@ -135,6 +139,8 @@ public sealed partial class Replica
     /// <summary>An execution replica wants the order from some number on.</summary>
     public void OnFetchOrders(in Verified<FetchOrders> message)
     {
+        if (!BeginServing(message.Sender))
+            return;
         SequenceNumber number = message.Value.First;
         if (number <= LowWaterMark)
         {
@@ -147,10 +153,11 @@ public sealed partial class Replica
             SendOrder(log[number], MessageKind.Order, Recipients.One(message.Sender));
         if (Synced.Value > 0)
             SendSynced(0, 1u << (int)message.Sender.Index);
+        EndServing(message.Sender);
     }
 
-    /// <summary>A replica wants bodies.</summary>
-    public void OnFetchBodies(in Verified<FetchBodies> message)
+    // One that asks again and again gets no more than this link carries.
+    private bool BeginServing(PartyId party)
     {
         if (now - servedSince >= ServeMilliseconds)
         {
@@ -158,7 +165,19 @@ public sealed partial class Replica
             served.Clear();
         }
 
-        served.TryGetValue(message.Sender, out long given);
+        servingFrom = Output.MessageBytesQueued;
+        return served.GetValueOrDefault(party) < ServeBytes;
+    }
+
+    private void EndServing(PartyId party) =>
+        served[party] = served.GetValueOrDefault(party) + Output.MessageBytesQueued - servingFrom;
+
+    /// <summary>A replica wants bodies.</summary>
+    public void OnFetchBodies(in Verified<FetchBodies> message)
+    {
+        if (!BeginServing(message.Sender))
+            return;
+        long given = served.GetValueOrDefault(message.Sender);
         MessageWriter writer = Output.BeginMessage();
         ReadOnlySpan<Digest> wanted = message.Value.Digests;
         while (!wanted.IsEmpty && given < ServeBytes)

@@ -93,13 +93,14 @@ public sealed partial class Replica
         Output.EndMessage(start, new Recipients(agreement, execution, null));
     }
 
-    // f + 1 that match on (n, root), from distinct execution replicas, whatever their epoch.
+    // f + 1 that match on (n, root), from distinct execution replicas, whatever their epoch. Logs are cut behind what it
+    // proves, so each of them must hold every object of it (DESIGN §8).
     private StableCertificate? Certify(Checkpoint checkpoint)
     {
         var matching = new List<Checkpoint>(quorum.Weak);
         foreach (List<Checkpoint> known in checkpoints)
         {
-            Checkpoint? match = known.Find(other => other.Number == checkpoint.Number && other.Root == checkpoint.Root);
+            Checkpoint? match = known.Find(other => other.Number == checkpoint.Number && other.Root == checkpoint.Root && other.Complete);
             if (match is not null && matching.Count < quorum.Weak)
                 matching.Add(match);
         }

@@ -32,6 +32,7 @@ internal sealed class RequestPool
     private readonly EarlyStatements early;
     private readonly RequestArena arena;
     private int nextClient;
+    private ulong batches;
 
     // Waiting requests that were passed on to the primary: none while it is quick, so that judging its pace costs nothing.
     private int passedOn;
@@ -310,11 +311,12 @@ internal sealed class RequestPool
     {
         long bytes = 0;
         int idleClients = 0;
+        batches++;
         bool spare = inFlight;
         while (Waiting > 0 && batch.Count < Limits.MaximumBatchRequests && idleClients < clients.Length)
         {
             ClientQueue client = clients[nextClient];
-            PooledRequest? entry = client.First;
+            PooledRequest? entry = client.RefusedIn == batches ? null : client.First;
             bool isValidUnchecked = entry is not null && IsValidUnchecked(entry, now);
             if (spare && !isValidUnchecked && now - entry?.ArrivedAt < options.HeldGraceMilliseconds)
                 entry = null;
@@ -332,8 +334,12 @@ internal sealed class RequestPool
 
             // Of two requests under one slot number the first ordered wins; the other can have no effect any more.
             bool isLate = entry is { OrderedAt: 0, Forwarded: false } && client.IsSettled(entry.Request);
-            if (isLate || entry.Bad || (!isValidUnchecked && !isValid(entry.Request)))
+            bool isRefused = !isLate && !isValidUnchecked && !isValid(entry.Request);
+            if (isLate || entry.Bad || isRefused)
             {
+                // One bad signature ends a client's turn: checking many would make all others wait.
+                if (isRefused)
+                    client.RefusedIn = batches;
                 DropIfUnused(entry);
                 continue;
             }

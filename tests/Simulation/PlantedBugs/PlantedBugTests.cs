@@ -13,6 +13,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("Votes are not counted per value", Protocol + "LogSlot.cs", "views[sender] == view.Value && digests[sender] == digest", "views[sender] == view.Value", "equivocation"),
         new("A new view takes null though something was prepared", Protocol + "NewViewChoice.cs", "return without >= quorum.Strong", "return without >= 1", "forged view changes", 40),
         new("A checkpoint is stable with one signature", Protocol + "Replica.Checkpoints.cs", "return matching.Count >= quorum.Weak", "return matching.Count >= 1", "lying executors"),
+        new("The log is cut behind a checkpoint that not f + 1 hold whole", Protocol + "Replica.Checkpoints.cs", "other.Root == checkpoint.Root && other.Complete", "other.Root == checkpoint.Root", "incomplete signers"),
         new("A reply is accepted from f", "src/ZZFs/Client/ReplyCollector.cs", "if (BitOperations.PopCount(voters) < quorum.Weak)", "if (BitOperations.PopCount(voters) < quorum.Faults)", "lying executors"),
         new("Numbers have no upper bound", Protocol + "MessageLog.cs", "number > LowWaterMark && number <= Horizon", "number > LowWaterMark", "nonsense"),
         new("Votes for an old epoch justify the next", Protocol + "Replica.Epochs.cs", "if (recovers[i]?.Epoch == Epoch)", "if (recovers[i] is not null)", "false alarms"),
