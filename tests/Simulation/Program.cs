@@ -85,6 +85,11 @@ internal static class Program
         int repeated = 0;
         int reopened = 0;
         object output = new();
+
+        // What else was asked for is part of the run.
+        string others = string.Concat(arguments.Split(" --", StringSplitOptions.RemoveEmptyEntries)
+            .Select(part => part.TrimStart('-')).Where(part => !part.StartsWith("seed", StringComparison.Ordinal) && part != "trace")
+            .Select(part => part.Split(' ', 2) is [var name, var value] ? $" --{name} \"{value}\"" : $" --{part}"));
         // Without the bound the thread pool adds worlds while others pause for the collector, and memory grows with them.
         var bound = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
         Parallel.For((long)first, (long)last + 1, bound, seed =>
@@ -106,7 +111,7 @@ internal static class Program
                 lock (output)
                 {
                     Console.WriteLine($"seed {seed}: {(failure is SimulationFailure ? failure.Message : failure)}");
-                    Console.WriteLine($"  replay: dotnet run --project tests/Simulation -- --seed {seed} --trace{(first == last ? "" : $"  (of {arguments})")}");
+                    Console.WriteLine($"  replay: dotnet run --project tests/Simulation -- --seed {seed} --trace{others}");
                 }
             }
         });

@@ -139,7 +139,6 @@ internal sealed partial class World
             }
 
             current++;
-            calls.Check(replica.Service.History, client => ((ClientParty)parties[client]).Unrepeatable);
         }
 
         if (current == 0 || current + left < Math.Min(quorum.Weak, correct.OfType<ExecutionParty>().Count()))
@@ -158,6 +157,9 @@ internal sealed partial class World
                 return $"{replica.Id} is in epoch {replica.Replica.Epoch}, not 1";
         }
 
+        // Only now: one that rolled back has not executed all of the new incarnation before.
+        foreach (ExecutionParty replica in correct.OfType<ExecutionParty>().Where(replica => replica.Replica.Executed == executed))
+            calls.Check(replica.Service.History, client => ((ClientParty)parties[client]).Unrepeatable);
         return null;
     }
 

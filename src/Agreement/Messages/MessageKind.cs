@@ -86,4 +86,7 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.ReplyStatement"/>: execution replica to agreement replica.</summary>
     ReplyStatement = 28,
+
+    /// <summary><see cref="Messages.FetchClusterState"/>: client to agreement replicas.</summary>
+    FetchClusterState = 29,
 }

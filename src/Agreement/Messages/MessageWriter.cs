@@ -74,7 +74,7 @@ public sealed class MessageWriter
     public Span<byte> Reserve(int count)
     {
         if (buffer.Length - length < count)
-            Array.Resize(ref buffer, Math.Max(buffer.Length * 2, length + count));
+            Array.Resize(ref buffer, (int)Math.Min(Math.Max(buffer.Length * 2L, (long)length + count), Array.MaxLength));
         Span<byte> span = buffer.AsSpan(length, count);
         length += count;
         return span;

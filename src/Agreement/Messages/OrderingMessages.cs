@@ -247,6 +247,21 @@ public readonly record struct FetchOrders(SequenceNumber First)
     }
 }
 
+/// <summary>A client asks how the cluster stands: what it was told once may have been lost, or have changed.</summary>
+/// <remarks>Layout: kind (1).</remarks>
+public readonly record struct FetchClusterState
+{
+    /// <summary>Appends the message.</summary>
+    public static void Write(MessageWriter writer) => writer.WriteByte((byte)MessageKind.FetchClusterState);
+
+    /// <summary>Parses what follows the kind byte.</summary>
+    public static bool TryRead(ref MessageReader reader, out FetchClusterState message)
+    {
+        message = default;
+        return reader.Complete;
+    }
+}
+
 /// <summary>What an agreement replica says of the cluster; f + 1 equal ones are believed.</summary>
 /// <remarks>Layout: kind (1), incarnation (8), epoch (8), mask of active execution replicas (4), view (8; information only).</remarks>
 public readonly record struct ClusterState(Incarnation Incarnation, Epoch Epoch, uint Active, View View)

@@ -127,6 +127,9 @@ public sealed class AgreementInbox(Replica replica)
             case MessageKind.WantAffidavits when WantAffidavits.TryRead(ref reader, out WantAffidavits wish):
                 replica.OnWantAffidavits(Verified<WantAffidavits>.OverLink(from, wish));
                 return true;
+            case MessageKind.FetchClusterState when FetchClusterState.TryRead(ref reader, out FetchClusterState fetch):
+                replica.OnFetchClusterState(Verified<FetchClusterState>.OverLink(from, fetch));
+                return true;
             default:
                 return false;
         }

@@ -156,6 +156,15 @@ public sealed partial class Replica
         EndServing(message.Sender);
     }
 
+    /// <summary>A client wants to know how the cluster stands.</summary>
+    public void OnFetchClusterState(in Verified<FetchClusterState> message)
+    {
+        if (!BeginServing(message.Sender))
+            return;
+        SendClusterState(message.Sender);
+        EndServing(message.Sender);
+    }
+
     // One that asks again and again gets no more than this link carries.
     private bool BeginServing(PartyId party)
     {

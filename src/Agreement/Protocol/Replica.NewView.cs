@@ -16,7 +16,7 @@ public sealed partial class Replica
     public void OnFetchBatch(in Verified<FetchBatch> message)
     {
         FetchBatch wantedBatch = message.Value;
-        if (!log.Holds(wantedBatch.Number))
+        if (!log.Holds(wantedBatch.Number) || !BeginServing(message.Sender))
             return;
         LogSlot slot = log[wantedBatch.Number];
         Batch? batch = slot.FindPrePrepared(wantedBatch.Batch);
@@ -28,6 +28,7 @@ public sealed partial class Replica
         int start = writer.Length;
         new ProposedBatch(wantedBatch.Number, batch).Write(writer);
         Output.EndMessage(start, Recipients.One(message.Sender));
+        EndServing(message.Sender);
     }
 
     /// <summary>A batch that was asked for.</summary>

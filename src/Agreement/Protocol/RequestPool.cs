@@ -296,9 +296,9 @@ internal sealed class RequestPool
     }
 
     /// <summary>
-    /// Takes the next requests to propose, one client after the other, within the bounds of a batch. Of those that 2f + 1
-    /// replicas hold from their client no signature is checked: f + 1 correct ones are among them and accept them, and what
-    /// f + 1 accept is valid for all (DESIGN §4).
+    /// Takes the next requests to propose, one client after the other, within the bounds of a batch. Of those that the same
+    /// 2f + 1 replicas hold from their clients no signature is checked: f + 1 correct ones are among them and accept the
+    /// batch, and what f + 1 accept is valid for all (DESIGN §4).
     /// </summary>
     /// <param name="now">Milliseconds.</param>
     /// <param name="inFlight">
@@ -312,12 +312,13 @@ internal sealed class RequestPool
         long bytes = 0;
         int idleClients = 0;
         batches++;
+        uint holders = uint.MaxValue;
         bool spare = inFlight;
         while (Waiting > 0 && batch.Count < Limits.MaximumBatchRequests && idleClients < clients.Length)
         {
             ClientQueue client = clients[nextClient];
             PooledRequest? entry = client.RefusedIn == batches ? null : client.First;
-            bool isValidUnchecked = entry is not null && IsValidUnchecked(entry, now);
+            bool isValidUnchecked = entry is not null && (entry.Verified || IsHeld(entry, holders, now));
             if (spare && !isValidUnchecked && now - entry?.ArrivedAt < options.HeldGraceMilliseconds)
                 entry = null;
             if (entry is not null && batch.Count > 0 && bytes + entry.Request.Encoded.Length > Limits.MaximumBatchBytes)
@@ -344,6 +345,8 @@ internal sealed class RequestPool
                 continue;
             }
 
+            if (isValidUnchecked && !entry.Verified)
+                holders &= entry.HeldBy;
             entry.Verified |= !isValidUnchecked;
             spare |= !isValidUnchecked;
             bytes += entry.Request.Encoded.Length;
@@ -401,10 +404,10 @@ internal sealed class RequestPool
         return entry;
     }
 
-    // A vouching replica that is correct keeps what it spoke of for longer than we rely on that.
-    private bool IsValidUnchecked(PooledRequest entry, long now) =>
-        entry.Verified
-        || (now - entry.ArrivedAt < HeldMilliseconds && BitOperations.PopCount(entry.HeldBy) + 1 >= quorum.Strong);
+    // A batch is accepted as a whole: those who hold all of its unchecked requests must be enough. One that is correct keeps
+    // what it spoke of for longer than we rely on that.
+    private bool IsHeld(PooledRequest entry, uint holders, long now) =>
+        now - entry.ArrivedAt < HeldMilliseconds && BitOperations.PopCount(holders & entry.HeldBy) + 1 >= quorum.Strong;
 
     // With a bad signature it makes nobody change views. Where the primary was told of it, it may still be ordered.
     private void Refuse(PooledRequest entry)

@@ -22,6 +22,9 @@ public sealed partial class ClientSession
     /// <summary>An unused session is renewed this often, in milliseconds; its lease is six times as long.</summary>
     private const long RenewMilliseconds = 20_000;
 
+    /// <summary>How often it asks how the cluster stands while it must, in milliseconds.</summary>
+    private const long StateMilliseconds = 500;
+
     private readonly PartyId self;
     private readonly Quorum quorum;
     private readonly int slotCount;
@@ -37,6 +40,7 @@ public sealed partial class ClientSession
     private SessionId session;
     private long now;
     private long lastUsed;
+    private long stateAskedAt;
 
     /// <summary>Makes a client without a session.</summary>
     /// <param name="self">Which client.</param>
@@ -165,6 +169,16 @@ public sealed partial class ClientSession
         {
             if (pending is not null)
                 ResendIfDue(pending);
+        }
+
+        // Replies don't come, or nothing can be asked for: how the cluster stands may have been lost, or have changed.
+        if ((cluster.Current is null || Resends > resends) && now - stateAskedAt >= StateMilliseconds)
+        {
+            stateAskedAt = now;
+            MessageWriter writer = Output.BeginMessage();
+            int start = writer.Length;
+            FetchClusterState.Write(writer);
+            Output.EndMessage(start, new Recipients(allAgreement, 0, null));
         }
 
         // What was waited for may have been lost because the wish was.

@@ -43,6 +43,15 @@ public class AbuseTests
     }
 
     [Fact]
+    public void A_client_that_asks_how_the_cluster_stands_is_told()
+    {
+        var replica = new ReplicaHarness(1);
+        Turn turn = replica.Receive(PartyId.Client(1), FetchClusterState.Write);
+        Assert.Single(turn.ClusterStates);
+        Assert.True(turn.Messages.Single().GoesTo(PartyId.Client(1)));
+    }
+
+    [Fact]
     public void A_batch_of_a_bad_primary_over_the_agreed_bytes_is_not_accepted()
     {
         var backup = new ReplicaHarness(1);

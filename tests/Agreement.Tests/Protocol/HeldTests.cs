@@ -86,6 +86,25 @@ public class HeldTests
         Assert.Equal(1ul, primary.Rejected(Rejection.BadSignature));
     }
 
+    // X is held by one correct backup and Y by another, both with bad signatures: together in a batch nobody could accept them,
+    // each waiting for the other's word.
+    [Fact]
+    public void Requests_of_one_batch_must_be_held_by_the_same_replicas()
+    {
+        ReplicaHarness primary = MakePrimary(clients: 3);
+        PrePrepare first = Assert.Single(primary.Receive(Ask(0, 1)).PrePrepares);
+        for (ulong number = 2; number <= 4; number++)
+            Assert.Single(primary.Receive(PartyId.Agreement(1), Ask(0, number).Encoded.Span).PrePrepares);
+        Request x = Forged(client: 1);
+        Request y = Forged(client: 2);
+        primary.Receive(x);
+        primary.Receive(y);
+        foreach ((int backup, Request request) in ((int, Request)[])[(3, x), (1, y), (2, x), (2, y)])
+            Assert.Empty(Tell(primary, backup, request).PrePrepares);
+        Turn turn = primary.Deliver(first.Batch);
+        Assert.Equal([x.Digest], Assert.Single(turn.PrePrepares).Batch.Requests);
+    }
+
     // Liveness does not depend on anybody's statements.
     [Fact]
     public void A_request_that_nobody_speaks_of_is_checked_and_proposed_after_a_short_time()

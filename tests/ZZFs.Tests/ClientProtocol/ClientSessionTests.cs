@@ -29,6 +29,19 @@ public class ClientSessionTests
         Assert.Equal(new Recipients(0b1111, 0b11, null), turn.Messages.Single().To);
     }
 
+    // What is said once may be lost: a client that never heard of f + 1 would never begin.
+    [Fact]
+    public void A_client_that_knows_too_little_of_the_cluster_asks_now_and_then()
+    {
+        client.SendState(0);
+        int asked = 0;
+        for (int i = 0; i < 60; i++)
+            asked += client.Tick(50).Of(MessageKind.FetchClusterState).Count(message => message.To == new Recipients(0b1111, 0, null));
+        Assert.InRange(asked, 4, 7);
+        client.AnswerAll(client.SendState(1).Requests.Single(), new OperationResult { Number = 7 });
+        Assert.Empty(client.Tick(1000).Of(MessageKind.FetchClusterState));
+    }
+
     [Fact]
     public void An_older_epoch_or_incarnation_is_not_believed_any_more()
     {
