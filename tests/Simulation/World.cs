@@ -200,7 +200,7 @@ internal sealed partial class World
         {
             if (options.RecoverAtMilliseconds > 0 && !liars.ContainsKey(replica.Id) && replica.Replica.Epoch.Value > 1)
                 throw new SimulationFailure($"{replica.Id} is in epoch {replica.Replica.Epoch}, though votes justify one change only");
-            int logBytes = (320 << 10) + (options.CheckpointInterval * 4096);
+            int logBytes = ((320 << 10) + (options.CheckpointInterval * 4096)) * (1 + options.Faults) / 2;
             if (replica.LogBytes > logBytes)
                 throw new SimulationFailure($"the log of {replica.Id} has {replica.LogBytes} bytes");
             int held = 4 * (options.CheckpointInterval * 2 * Limits.MaximumPrePrepared) + (1100 * (options.Clients + options.HostileClients));
