@@ -10,6 +10,7 @@ internal sealed unsafe partial class Descriptor
     private const int ErrorNotPermitted = 1;
     private const int ErrorInvalid = 22;
     private const int ErrorNameTooLong = 36;
+    private const int ErrorOverflow = 75;
     private const int ErrorNotSupported = 95;
     private const long NanosecondsPerSecond = 1_000_000_000;
 
@@ -127,14 +128,13 @@ internal sealed unsafe partial class Descriptor
             SetLength(record.SizeBytes);
         byte empty = 0;
         if (privileged && (status.Uid != record.Uid || status.Gid != record.Gid))
-            Allowed(TreeCalls.SetOwnerAt(handle, &empty, record.Uid, record.Gid, TreeCalls.EmptyPath), "setting an owner");
+            SetOwner(&empty, record, TreeCalls.EmptyPath);
         uint mode = ModeOf(record, privileged);
 
         // A change of owner takes privileges of a program away.
         if ((status.Mode & 0xfffu) != mode || (mode & 0xc00) != 0)
             Allowed(TreeCalls.SetMode(handle, mode), "setting a mode");
-        TreeCalls.TimeSpecification* times = stackalloc TreeCalls.TimeSpecification[2] { Time(record.AccessTime), Time(record.ModifyTime) };
-        Allowed(TreeCalls.SetTimesAt(handle, null, times, 0), "setting times");
+        SetTimes(null, record);
     }
 
     /// <summary>As the other, for what can't be opened: a symlink, fifo, socket or device node of this directory.</summary>
@@ -143,12 +143,37 @@ internal sealed unsafe partial class Descriptor
         fixed (byte* terminated = Terminated(name, stackalloc byte[TreeName.Capacity]))
         {
             if (privileged)
-                Allowed(TreeCalls.SetOwnerAt(handle, terminated, record.Uid, record.Gid, TreeCalls.NoFollow), "setting an owner");
+                SetOwner(terminated, record, TreeCalls.NoFollow);
             if (record.Type != ObjectType.Symlink)
                 Allowed(TreeCalls.SetModeAt(handle, terminated, ModeOf(record, privileged), TreeCalls.NoFollow), "setting a mode");
-            TreeCalls.TimeSpecification* times = stackalloc TreeCalls.TimeSpecification[2] { Time(record.AccessTime), Time(record.ModifyTime) };
-            Allowed(TreeCalls.SetTimesAt(handle, terminated, times, TreeCalls.NoFollow), "setting times");
+            SetTimes(terminated, record);
         }
+    }
+
+    private void SetOwner(byte* name, ObjectRecord record, int flags)
+    {
+        int result = TreeCalls.SetOwnerAt(handle, name, record.Uid, record.Gid, flags);
+
+        // zfs-fuse has no users above 2³¹, and a user namespace has only those that were mapped into it.
+        if (result == 0 || Marshal.GetLastPInvokeError() != ErrorInvalid)
+            Allowed(result, "setting an owner");
+    }
+
+    private void SetTimes(byte* name, ObjectRecord record)
+    {
+        TreeCalls.TimeSpecification* times = stackalloc TreeCalls.TimeSpecification[2] { Time(record.AccessTime), Time(record.ModifyTime) };
+        int result = Set();
+        if (result != 0 && Marshal.GetLastPInvokeError() == ErrorOverflow)
+        {
+            // zfs-fuse has no times after 2038; the last one comes nearest.
+            times[0].Seconds = Math.Min(times[0].Seconds, int.MaxValue);
+            times[1].Seconds = Math.Min(times[1].Seconds, int.MaxValue);
+            result = Set();
+        }
+
+        Allowed(result, "setting times");
+
+        int Set() => name is null ? TreeCalls.SetTimes(handle, times) : TreeCalls.SetTimesAt(handle, name, times, TreeCalls.NoFollow);
     }
 
     // Without privileges the store must still get at its own files, and makes no program that runs as its user.
@@ -163,10 +188,10 @@ internal sealed unsafe partial class Descriptor
 
     private static ReadOnlySpan<byte> Terminated(ReadOnlySpan<byte> name, Span<byte> buffer) => TreeName.Terminate(name, buffer);
 
-    // The tree shows attributes to people; the store's own are in the records. So what a file system refuses is left out.
+    // The tree shows attributes to people; the store's own are in the records. So what we may not set is left out.
     private void Allowed(int result, string what)
     {
-        if (result != 0 && Marshal.GetLastPInvokeError() is not (ErrorNotPermitted or ErrorInvalid or ErrorNotSupported or ErrorInterrupted))
+        if (result != 0 && Marshal.GetLastPInvokeError() is not (ErrorNotPermitted or ErrorNotSupported))
             throw Failure(what, Marshal.GetLastPInvokeError());
     }
 }

@@ -71,6 +71,9 @@ internal static unsafe partial class TreeCalls
     [LibraryImport("libc", EntryPoint = "fchmodat", SetLastError = true)]
     public static partial int SetModeAt(SafeFileHandle directory, byte* name, uint mode, int flags);
 
+    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    public static partial int SetTimes(SafeFileHandle file, TimeSpecification* times);
+
     [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
     public static partial int SetTimesAt(SafeFileHandle directory, byte* name, TimeSpecification* times, int flags);
 

@@ -31,7 +31,7 @@ public sealed partial class TreeStore
     {
         places.Trim();
         if (objects.Read(index) is not { } record)
-            throw database.Damaged($"object {index} has no record");
+            throw Damaged($"object {index} has no record");
         if (record.IsFile)
         {
             places.File(index).SetAttributes(record, privileged);

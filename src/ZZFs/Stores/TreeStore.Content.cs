@@ -17,7 +17,7 @@ public sealed partial class TreeStore
         if (blocks.Has(index, block))
         {
             places.File(index).Read(block * BlockBytes, destination);
-            return destination.ContainsAnyExcept((byte)0) ? true : throw database.Damaged($"block {block} of object {index} is lost");
+            return destination.ContainsAnyExcept((byte)0) ? true : throw Damaged($"block {block} of object {index} is lost");
         }
 
         destination.Clear();
@@ -104,7 +104,7 @@ public sealed partial class TreeStore
         {
             ObjectType.File => false,
             ObjectType.Symlink => true,
-            _ => throw database.Damaged($"object {index} has content and is no file"),
+            _ => throw Damaged($"object {index} has content and is no file"),
         };
     }
 }

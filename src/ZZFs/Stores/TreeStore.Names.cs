@@ -98,7 +98,7 @@ public sealed partial class TreeStore
         entries.List(directory, from, inclusive, visitor);
 
     private ObjectId Existing(uint directory, ReadOnlySpan<byte> name) =>
-        entries.Find(directory, name) ?? throw database.Damaged($"an entry of directory {directory} vanished");
+        entries.Find(directory, name) ?? throw Damaged($"an entry of directory {directory} vanished");
 
     // Makes what was announced; what can't be made as such is an empty file.
     private void Make(uint index, Announced made, Descriptor place, ReadOnlySpan<byte> name)

@@ -220,5 +220,7 @@ public sealed partial class TreeStore : IBackingStore
         database.Dispose();
     }
 
+    private StoreDamagedException Damaged(string what) => new($"the store {volume.Name} is damaged: {what}");
+
     private readonly record struct Announced(ObjectType Type, uint RawDevice);
 }

@@ -1,6 +1,4 @@
-using System.Globalization;
 using ZZFs.Abstraction;
-using ZZFs.Stores;
 using ZZFs.Tests.Abstraction.Conformance;
 
 namespace ZZFs.Tests.Stores;
@@ -12,27 +10,31 @@ public sealed class BtrfsGroup : ICollectionFixture<BtrfsSystem>
     public const string Name = "btrfs";
 }
 
+/// <summary>The tests that share one ZFS pool.</summary>
+[CollectionDefinition(Name)]
+public sealed class ZfsGroup : ICollectionFixture<ZfsSystem>
+{
+    public const string Name = "zfs";
+}
+
 [Collection(BtrfsGroup.Name)]
 [Needs(Backing.Btrfs)]
 public sealed class BtrfsConformanceTests(BtrfsSystem btrfs) : FileServiceConformance
 {
-    protected override IFileService Open(VolumeLimits limits) => new ConformanceWrapper(TreeStores.OpenBtrfs(btrfs), limits);
+    protected override IFileService Open(VolumeLimits limits) => new BtrfsVolumes(btrfs.Path).OpenService(TreeVolumes.NewName(), limits);
 
     protected override void CleanUp()
     {
     }
 }
 
-/// <summary>Opens stores under new names.</summary>
-internal static class TreeStores
+[Collection(ZfsGroup.Name)]
+[Needs(Backing.Zfs)]
+public sealed class ZfsConformanceTests(ZfsSystem zfs) : FileServiceConformance
 {
-    private static int count;
+    protected override IFileService Open(VolumeLimits limits) => new ZfsVolumes(zfs.Pool, zfs.Path).OpenService(TreeVolumes.NewName(), limits);
 
-    public static string NewName() => "store-" + Interlocked.Increment(ref count).ToString(CultureInfo.InvariantCulture);
-
-    public static TreeStore OpenBtrfs(BtrfsSystem btrfs, string? name = null)
+    protected override void CleanUp()
     {
-        name ??= NewName();
-        return TreeStore.Open(BtrfsVolume.Open(btrfs.Path, name), Path.Combine(btrfs.Path, name + ".lock"));
     }
 }
