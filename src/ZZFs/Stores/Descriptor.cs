@@ -18,11 +18,14 @@ internal sealed unsafe partial class Descriptor : IDisposable
 {
     private const int ErrorInterrupted = 4;
     private const int ErrorNoEntry = 2;
+    private const int ErrorNoMemory = 12;
     private const int ErrorNoSpace = 28;
     private const int ErrorQuota = 122;
     private const int ErrorTooManyLinks = 40;
     private const int ErrorNoDirectory = 20;
     private const int ErrorIsDirectory = 21;
+
+    private const ulong SmallestStep = 1UL << 30;
 
     private const int FileTypeMask = 0xf000;
     private const int FileTypeDirectory = 0x4000;
@@ -112,7 +115,14 @@ internal sealed unsafe partial class Descriptor : IDisposable
     public void SetLength(ulong length)
     {
         while (TreeCalls.Truncate(handle, (long)length) != 0)
-            ThrowUnlessInterrupted("a truncation");
+        {
+            // zfs-fuse can't free some terabytes at once, even of holes, but can in steps.
+            ulong present = Marshal.GetLastPInvokeError() == ErrorNoMemory ? Status().SizeBytes : 0;
+            if (present > length + SmallestStep)
+                SetLength(length + ((present - length) / 2));
+            else
+                ThrowUnlessInterrupted("a truncation");
+        }
     }
 
     /// <summary>Makes a hole within the file. False when the file system has no such call.</summary>

@@ -17,6 +17,9 @@ public sealed class NeedsAttribute(Backing backing) : Attribute
 {
     public Backing Backing { get; } = backing;
 
+    /// <summary>Whether tests of many thousand steps are left out: each step takes a while.</summary>
+    public bool IsSlow { get; init; }
+
     internal static string? WhySkip(Backing backing) => Environment.GetEnvironmentVariable("CI") == "true" ? null
         : backing == Backing.Btrfs ? BtrfsSystem.WhyNot
         : ZfsSystem.WhyNot;
@@ -25,7 +28,11 @@ public sealed class NeedsAttribute(Backing backing) : Attribute
 /// <summary>A test that runs in each class that inherits it, as far as the machine has what the class needs.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer("ZZFs.Tests.Stores.StoreFactDiscoverer", "ZZFs.Tests")]
-public sealed class StoreFactAttribute : FactAttribute;
+public sealed class StoreFactAttribute : FactAttribute
+{
+    /// <summary>Whether it takes many thousand steps.</summary>
+    public bool IsLong { get; init; }
+}
 
 /// <summary>Finds the tests of <see cref="StoreFactAttribute"/>.</summary>
 public sealed class StoreFactDiscoverer(IMessageSink sink) : FactDiscoverer(sink)
@@ -35,7 +42,10 @@ public sealed class StoreFactDiscoverer(IMessageSink sink) : FactDiscoverer(sink
     protected override IXunitTestCase CreateTestCase(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute)
     {
         IAttributeInfo? needs = testMethod.TestClass.Class.GetCustomAttributes(typeof(NeedsAttribute)).FirstOrDefault();
-        string? reason = needs is null ? null : NeedsAttribute.WhySkip(needs.GetNamedArgument<Backing>(nameof(NeedsAttribute.Backing)));
+        string? reason = needs is null ? null
+            : needs.GetNamedArgument<bool>(nameof(NeedsAttribute.IsSlow)) && factAttribute.GetNamedArgument<bool>(nameof(StoreFactAttribute.IsLong))
+                ? "It has too many steps for so slow a file system."
+            : NeedsAttribute.WhySkip(needs.GetNamedArgument<Backing>(nameof(NeedsAttribute.Backing)));
         TestMethodDisplay display = discoveryOptions.MethodDisplayOrDefault();
         TestMethodDisplayOptions options = discoveryOptions.MethodDisplayOptionsOrDefault();
         return reason is null

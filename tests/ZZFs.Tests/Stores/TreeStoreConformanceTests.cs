@@ -29,7 +29,7 @@ public sealed class BtrfsConformanceTests(BtrfsSystem btrfs) : FileServiceConfor
 }
 
 [Collection(ZfsGroup.Name)]
-[Needs(Backing.Zfs)]
+[Needs(Backing.Zfs, IsSlow = true)]
 public sealed class ZfsConformanceTests(ZfsSystem zfs) : FileServiceConformance
 {
     protected override IFileService Open(VolumeLimits limits) => new ZfsVolumes(zfs.Pool, zfs.Path).OpenService(TreeVolumes.NewName(), limits);

@@ -131,7 +131,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(2u, Fs.Attributes(second).LinkCount);
     }
 
-    [StoreFact]
+    [StoreFact(IsLong = true)]
     public void A_directory_has_at_most_so_many_subdirectories_and_a_file_so_many_names()
     {
         for (uint i = 2; i < Specification.MaximumLinks; i++)
@@ -225,7 +225,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EINVAL, new ReleaseOrphan(Fs.Find(Root, "old")));
     }
 
-    [StoreFact]
+    [StoreFact(IsLong = true)]
     public void A_large_directory_is_listed_in_pages_in_byte_order()
     {
         const int count = 20_000;
