@@ -16,9 +16,13 @@ internal sealed class ZfsCommand
 
     /// <summary>Finds the command along PATH and where administrators' commands are.</summary>
     /// <exception cref="StoreException">There is none.</exception>
-    public static ZfsCommand Find()
+    public static ZfsCommand Find() => Find(Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin:/usr/local/sbin");
+
+    /// <summary>Finds the command in folders that colons separate.</summary>
+    /// <exception cref="StoreException">There is none.</exception>
+    internal static ZfsCommand Find(string folders)
     {
-        foreach (string folder in (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin:/usr/local/sbin").Split(':'))
+        foreach (string folder in folders.Split(':'))
         {
             string program = Path.Combine(folder, "zfs");
             if (folder.Length > 0 && File.Exists(program))
@@ -76,7 +80,9 @@ internal sealed class ZfsCommand
             }
 
             output = text.Result;
-            problem = errors.Result.Split('\n')[0].TrimEnd('.');
+            problem = errors.Result.Contains("zfs-fuse daemon", StringComparison.Ordinal)
+                ? "the zfs-fuse daemon does not run"
+                : errors.Result.Split('\n')[0].TrimEnd('.');
             return process.ExitCode == 0;
         }
         catch (Win32Exception error)

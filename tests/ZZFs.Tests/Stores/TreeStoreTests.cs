@@ -345,4 +345,16 @@ public sealed class BtrfsStoreTests(BtrfsSystem btrfs) : TreeStoreTests(new Btrf
 
 [Collection(ZfsGroup.Name)]
 [Needs(Backing.Zfs)]
-public sealed class ZfsStoreTests(ZfsSystem zfs) : TreeStoreTests(new ZfsVolumes(zfs.Pool, zfs.Path));
+public sealed class ZfsStoreTests(ZfsSystem zfs) : TreeStoreTests(new ZfsVolumes(zfs.Pool, zfs.Path))
+{
+    [StoreFact]
+    public void What_is_missing_is_named_in_one_sentence()
+    {
+        Assert.Equal(
+            "there is no zfs command; install OpenZFS (package zfsutils-linux) or zfs-fuse",
+            Assert.Throws<StoreException>(() => ZfsCommand.Find("/nonexistent:")).Message);
+        Assert.Equal(
+            $"there is no ZFS pool or dataset {zfs.Pool}/none: cannot open '{zfs.Pool}/none': dataset does not exist",
+            Assert.Throws<StoreException>(() => ZfsVolume.Check(zfs.Pool + "/none")).Message);
+    }
+}
