@@ -12,13 +12,23 @@ public static class ReplicaStore
     /// <exception cref="StoreException">It can't be opened.</exception>
     public static IBackingStore Open(StoreChoice choice, string replica, string folder)
     {
-        string lockFile = Path.Combine(folder, "store.lock");
-        return choice.Kind switch
+        if (choice.Kind == StoreKind.Embedded)
+            return EmbeddedStore.Open(Path.Combine(folder, "store.db"));
+        var heldLock = StoreLock.Hold(Path.Combine(folder, "store.lock"), choice.ToString());
+        ISnapshotVolume volume;
+        try
         {
-            StoreKind.Btrfs => TreeStore.Open(BtrfsVolume.Open(choice.Place, replica), lockFile),
-            StoreKind.Zfs => TreeStore.Open(ZfsVolume.Open(choice.Place, replica), lockFile),
-            _ => EmbeddedStore.Open(Path.Combine(folder, "store.db")),
-        };
+            volume = choice.Kind == StoreKind.Btrfs
+                ? BtrfsVolume.Open(choice.Place, replica)
+                : ZfsVolume.Open(choice.Place, replica, heldLock);
+        }
+        catch
+        {
+            heldLock.Dispose();
+            throw;
+        }
+
+        return TreeStore.Open(volume, heldLock);
     }
 
     /// <summary>Throws when this machine has no place for such a store.</summary>

@@ -27,6 +27,12 @@ internal static unsafe partial class TreeCalls
     public const int KeepSize = 1;
     public const int PunchHole = 2;
 
+    public const int ErrorAgain = 11;
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+    public const int SetDescriptorFlags = 2;
+    public const int CloseOnExec = 1;
+
     public const uint BasicStatistics = 0x7ff;
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
@@ -85,6 +91,12 @@ internal static unsafe partial class TreeCalls
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int Control(SafeFileHandle file, nuint request, byte* argument);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int ControlDescriptor(SafeFileHandle file, int command, int argument);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUserId();

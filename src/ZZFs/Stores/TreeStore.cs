@@ -27,7 +27,7 @@ public sealed partial class TreeStore : IBackingStore
     private const int SchemaVersion = 1;
 
     private readonly ISnapshotVolume volume;
-    private readonly FileStream heldLock;
+    private readonly StoreLock heldLock;
     private readonly List<ulong> snapshots;
     private readonly bool privileged = TreeCalls.EffectiveUserId() == 0;
 
@@ -47,7 +47,7 @@ public sealed partial class TreeStore : IBackingStore
     private BlockMap blocks;
     private TreePlaces places;
 
-    private TreeStore(ISnapshotVolume volume, FileStream heldLock)
+    private TreeStore(ISnapshotVolume volume, StoreLock heldLock)
     {
         this.volume = volume;
         this.heldLock = heldLock;
@@ -55,23 +55,21 @@ public sealed partial class TreeStore : IBackingStore
         Reopen();
     }
 
-    /// <summary>Opens the store on a volume, as it was at its last commit, or makes a new, empty one. Takes the volume over.</summary>
-    /// <param name="volume">Where.</param>
-    /// <param name="lockFile">A file that is locked meanwhile, so that no second process opens the store.</param>
-    /// <exception cref="StoreException">It can't be opened, is in use, or is of a newer version.</exception>
+    /// <summary>Opens the store on a volume, as it was at its last commit, or makes a new, empty one.</summary>
+    /// <param name="volume">Where; disposed with the store, also when this fails.</param>
+    /// <param name="heldLock">Keeps others from the volume; likewise.</param>
+    /// <exception cref="StoreException">It can't be opened, or is of a newer version.</exception>
     /// <exception cref="StoreDamagedException">What is there is no store.</exception>
-    public static TreeStore Open(ISnapshotVolume volume, string lockFile)
+    public static TreeStore Open(ISnapshotVolume volume, StoreLock heldLock)
     {
-        FileStream? held = null;
         try
         {
-            held = Hold(volume, lockFile);
-            return new TreeStore(volume, held);
+            return new TreeStore(volume, heldLock);
         }
         catch
         {
-            held?.Dispose();
             volume.Dispose();
+            heldLock.Dispose();
             throw;
         }
     }
@@ -114,18 +112,6 @@ public sealed partial class TreeStore : IBackingStore
         Close();
         volume.Dispose();
         heldLock.Dispose();
-    }
-
-    private static FileStream Hold(ISnapshotVolume volume, string lockFile)
-    {
-        try
-        {
-            return new FileStream(lockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException($"the store {volume.Name} is in use by another process, or {lockFile} can't be written");
-        }
     }
 
     [MemberNotNull(nameof(database), nameof(begin), nameof(commit), nameof(objects), nameof(entries))]

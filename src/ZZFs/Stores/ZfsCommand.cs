@@ -12,21 +12,28 @@ internal sealed class ZfsCommand
 
     private readonly string program;
 
-    private ZfsCommand(string program) => this.program = program;
+    private readonly StoreLock? shared;
+
+    private ZfsCommand(string program, StoreLock? shared)
+    {
+        this.program = program;
+        this.shared = shared;
+    }
 
     /// <summary>Finds the command along PATH and where administrators' commands are.</summary>
+    /// <param name="shared">A lock that is held as long as a command runs, whatever becomes of this process.</param>
     /// <exception cref="StoreException">There is none.</exception>
-    public static ZfsCommand Find() => Find(Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin:/usr/local/sbin");
+    public static ZfsCommand Find(StoreLock? shared = null) => Find(shared, Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin:/usr/local/sbin");
 
     /// <summary>Finds the command in folders that colons separate.</summary>
     /// <exception cref="StoreException">There is none.</exception>
-    internal static ZfsCommand Find(string folders)
+    internal static ZfsCommand Find(StoreLock? shared, string folders)
     {
         foreach (string folder in folders.Split(':'))
         {
             string program = Path.Combine(folder, "zfs");
             if (folder.Length > 0 && File.Exists(program))
-                return new ZfsCommand(program);
+                return new ZfsCommand(program, shared);
         }
 
         throw new StoreException("there is no zfs command; install OpenZFS (package zfsutils-linux) or zfs-fuse");
@@ -69,7 +76,7 @@ internal sealed class ZfsCommand
         start.Environment["LC_ALL"] = "C";
         try
         {
-            using Process process = Process.Start(start)!;
+            using Process process = shared?.StartSharing(start) ?? Process.Start(start)!;
             process.StandardInput.Close();
             Task<string> errors = process.StandardError.ReadToEndAsync();
             Task<string> text = process.StandardOutput.ReadToEndAsync();

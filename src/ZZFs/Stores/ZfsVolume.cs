@@ -31,11 +31,12 @@ public sealed class ZfsVolume : ISnapshotVolume
     /// <summary>Opens, or makes later, the volume of a replica below a pool or dataset.</summary>
     /// <param name="parent">The pool or dataset, which exists.</param>
     /// <param name="replica">The name below it.</param>
+    /// <param name="heldLock">Keeps others from it; stays the caller's.</param>
     /// <exception cref="StoreException">There is no <c>zfs</c> command, or no such dataset.</exception>
-    public static ZfsVolume Open(string parent, string replica)
+    public static ZfsVolume Open(string parent, string replica, StoreLock heldLock)
     {
         Check(parent);
-        return new ZfsVolume(ZfsCommand.Find(), parent + "/" + replica);
+        return new ZfsVolume(ZfsCommand.Find(heldLock), parent + "/" + replica);
     }
 
     /// <summary>Throws unless there is a dataset of that name.</summary>

@@ -77,8 +77,9 @@ public sealed class SkippedTestCase : XunitTestCase
 
     public override void Deserialize(IXunitSerializationInfo data)
     {
-        base.Deserialize(data);
+        // First, since the base asks for it.
         reason = data.GetValue<string>(nameof(reason));
+        base.Deserialize(data);
     }
 
     protected override string GetSkipReason(IAttributeInfo factAttribute) => reason;

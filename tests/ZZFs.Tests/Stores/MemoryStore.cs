@@ -33,7 +33,6 @@ internal sealed class MemoryStore : IBackingStore
         Assert.True(present.Announced.Remove(index));
         Assert.Null(NextBlock(index, 0, ulong.MaxValue));
         Assert.True(!present.Entries.TryGetValue(index, out var entries) || entries.Count == 0);
-        Assert.DoesNotContain(present.Entries.Values, names => names.Values.Any(target => target.Index == index));
     }
 
     public void WriteObject(ObjectRecord record)

@@ -13,7 +13,7 @@ namespace ZZFs.Tests.Stores;
 /// </summary>
 internal sealed class StoreWorker(int seed)
 {
-    public const int Interval = 20;
+    public const int Interval = 60;
 
     public static readonly VolumeLimits Limits = new(3_000_000, 60, 100);
 

@@ -163,7 +163,8 @@ public abstract class TreeStoreTests
             }
         }
 
-        using ISnapshotVolume volume = volumes.OpenVolume(name);
+        using StoreLock held = volumes.Hold(name);
+        using ISnapshotVolume volume = volumes.OpenVolume(name, held);
         Assert.Equal([4, 5], volume.Snapshots());
     }
 
@@ -352,7 +353,7 @@ public sealed class ZfsStoreTests(ZfsSystem zfs) : TreeStoreTests(new ZfsVolumes
     {
         Assert.Equal(
             "there is no zfs command; install OpenZFS (package zfsutils-linux) or zfs-fuse",
-            Assert.Throws<StoreException>(() => ZfsCommand.Find("/nonexistent:")).Message);
+            Assert.Throws<StoreException>(() => ZfsCommand.Find(null, "/nonexistent:")).Message);
         Assert.Equal(
             $"there is no ZFS pool or dataset {zfs.Pool}/none: cannot open '{zfs.Pool}/none': dataset does not exist",
             Assert.Throws<StoreException>(() => ZfsVolume.Check(zfs.Pool + "/none")).Message);

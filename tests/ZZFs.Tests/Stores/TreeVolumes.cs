@@ -18,12 +18,18 @@ public abstract class TreeVolumes
 
     public static string NewName() => "store-" + Interlocked.Increment(ref count).ToString(CultureInfo.InvariantCulture);
 
-    public TreeStore Open(string name) => TreeStore.Open(OpenVolume(name), Path.Combine(Folder, name + ".lock"));
+    public TreeStore Open(string name)
+    {
+        StoreLock held = Hold(name);
+        return TreeStore.Open(OpenVolume(name, held), held);
+    }
+
+    public StoreLock Hold(string name) => StoreLock.Hold(Path.Combine(Folder, name + ".lock"), name);
 
     internal ConformanceWrapper OpenService(string name, VolumeLimits? limits = null) => new(Open(name), limits ?? VolumeLimits.Default);
 
     /// <summary>The volume, while no store is open on it.</summary>
-    public abstract ISnapshotVolume OpenVolume(string name);
+    public abstract ISnapshotVolume OpenVolume(string name, StoreLock held);
 
     /// <summary>The working copy.</summary>
     public abstract string WorkingPath(string name);
@@ -46,7 +52,7 @@ public sealed class BtrfsVolumes(string path) : TreeVolumes
 
     protected override string Folder => path;
 
-    public override ISnapshotVolume OpenVolume(string name) => BtrfsVolume.Open(path, name);
+    public override ISnapshotVolume OpenVolume(string name, StoreLock held) => BtrfsVolume.Open(path, name);
 
     public override string WorkingPath(string name) => Path.Combine(path, name, "current");
 
@@ -63,7 +69,7 @@ public sealed class ZfsVolumes(string pool, string path) : TreeVolumes
 
     protected override string Folder => Path.GetDirectoryName(path)!;
 
-    public override ISnapshotVolume OpenVolume(string name) => ZfsVolume.Open(pool, name);
+    public override ISnapshotVolume OpenVolume(string name, StoreLock held) => ZfsVolume.Open(pool, name, held);
 
     public override string WorkingPath(string name) => Path.Combine(path, name);
 
