@@ -51,8 +51,6 @@ public abstract class BackingSystem : IDisposable
         if (!shell.WaitForExit(Bound))
             throw new InvalidOperationException($"The backing file system {Path} can't be taken down.");
         shell.Dispose();
-        if (Directory.Exists(Folder))
-            Directory.Delete(Folder, recursive: true);
         GC.SuppressFinalize(this);
     }
 
@@ -74,6 +72,7 @@ public sealed class BtrfsSystem : BackingSystem
             """
             cd "$1" && mkdir mount && truncate -s 4G image && mkfs.btrfs -q image >&2 && mount -o loop,noatime image mount && echo ready && cat >/dev/null
             cd / && { umount "$1/mount" 2>/dev/null || umount -l "$1/mount" 2>/dev/null; }
+            rm -rf --one-file-system "$1"
             """)
     {
     }
@@ -97,6 +96,7 @@ public sealed class ZfsSystem : BackingSystem
             cd /; for i in $(seq 50); do zpool destroy -f "$pool" 2>/dev/null; zpool list "$pool" >/dev/null 2>&1 || break; sleep 0.1; done
             umount -l "$1/mount" 2>/dev/null
             [ -z "$daemon" ] || { kill "$daemon"; wait "$daemon"; }
+            rm -rf --one-file-system "$1"
             """)
     {
     }
