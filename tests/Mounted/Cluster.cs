@@ -43,13 +43,13 @@ internal sealed class Cluster : IDisposable
     /// <summary>What mounts read: the cluster directory, or a client's own copy of its part if the cluster has its own disk.</summary>
     public string ClientDirectory => _disk is null ? ClusterDirectory : PathOf("client");
 
-    /// <summary>Makes the files of a cluster that doesn't run yet.</summary>
-    public static Cluster Init()
+    /// <summary>Makes the files of a cluster that doesn't run yet, with options of <c>zzfs init</c>.</summary>
+    public static Cluster Init(params string[] options)
     {
         var cluster = new Cluster();
         try
         {
-            Zzfs("init", cluster.ClusterDirectory).Succeeded();
+            Zzfs(["init", cluster.ClusterDirectory, .. options]).Succeeded();
             return cluster;
         }
         catch
@@ -60,9 +60,9 @@ internal sealed class Cluster : IDisposable
     }
 
     /// <summary>Makes a cluster and starts it.</summary>
-    public static Cluster Started()
+    public static Cluster Started(params string[] options)
     {
-        var cluster = Init();
+        var cluster = Init(options);
         try
         {
             Zzfs("up", cluster.ClusterDirectory).Succeeded();

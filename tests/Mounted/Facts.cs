@@ -14,6 +14,8 @@ internal static class Machine
         ["postmark"] = "postmark",
         ["cc"] = "gcc",
         ["fusermount3"] = "fuse3",
+        ["mkfs.btrfs"] = "btrfs-progs",
+        ["zfs"] = "zfs-fuse",
         ["setfattr"] = "attr",
         ["setfacl"] = "acl",
         ["flock"] = "util-linux",

@@ -115,7 +115,7 @@ public sealed class ControllerNodeTests : IAsyncLifetime
     {
         var address = new IPEndPoint(IPAddress.Loopback, 1);
         using Identity identity = Identity.Generate();
-        var entry = new ExecutionEntry(PartyId.Execution(0), address, address, "embedded", role, identity.PublicKeys, new byte[32]);
+        var entry = new ExecutionEntry(PartyId.Execution(0), address, address, StoreChoice.Embedded, role, identity.PublicKeys, new byte[32]);
         ProcessHypervisor hypervisor = guests.Host(guests.Program("replica", command));
         var node = new ControllerNode(
             PartyId.Controller(0), entry, hypervisor, cancellation => answer.WaitAsync(cancellation), new NodeLog(log, TimeProvider.System))

@@ -57,7 +57,7 @@ public sealed record AgreementEntry(
 /// <param name="Id"><c>e0</c> to <c>e{2f}</c>, in this order; the controller of the same index runs it.</param>
 /// <param name="Address">Where it accepts links.</param>
 /// <param name="Control">Where it serves the control plane.</param>
-/// <param name="Store">Kind of backing store, one of <see cref="ClusterFile.Stores"/>.</param>
+/// <param name="Store">Its backing store.</param>
 /// <param name="InitialRole">What it is in epoch 0; exactly f + 1 are active.</param>
 /// <param name="Keys">See <see cref="PartyEntry"/>.</param>
 /// <param name="Certificate">See <see cref="PartyEntry"/>.</param>
@@ -65,7 +65,7 @@ public sealed record ExecutionEntry(
     PartyId Id,
     IPEndPoint Address,
     IPEndPoint Control,
-    string Store,
+    StoreChoice Store,
     InitialRole InitialRole,
     PartyPublicKeys Keys,
     ReadOnlyMemory<byte> Certificate)

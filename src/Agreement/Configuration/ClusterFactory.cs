@@ -14,8 +14,11 @@ public sealed record ClusterPlan
     /// <summary>How many client keys to make.</summary>
     public int Clients { get; init; } = 4;
 
-    /// <summary>Kind of backing store of all execution replicas.</summary>
-    public string Store { get; init; } = ClusterFile.Stores[0];
+    /// <summary>Backing store of the execution replicas that <see cref="StoreOf"/> leaves out.</summary>
+    public StoreChoice Store { get; init; } = StoreChoice.Embedded;
+
+    /// <summary>Backing stores of single execution replicas, by index.</summary>
+    public IReadOnlyDictionary<int, StoreChoice> StoreOf { get; init; } = new SortedDictionary<int, StoreChoice>();
 
     /// <summary>When logs reach the disk.</summary>
     public Durability Durability { get; init; } = Durability.Fsync;
@@ -75,8 +78,11 @@ public static class ClusterFactory
             throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"f must be from 1 to {Limits.MaximumFaults}"));
         if (plan.Clients is < 1 or > ClusterFile.MaximumClients)
             throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"the number of clients must be from 1 to {ClusterFile.MaximumClients}"));
-        if (!ClusterFile.Stores.Contains(plan.Store))
-            throw new ConfigurationException($"unknown store {plan.Store}, known are: {string.Join(", ", ClusterFile.Stores)}");
+        foreach (int replica in plan.StoreOf.Keys)
+        {
+            if (replica < 0 || replica > 2 * plan.F)
+                throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"there is no execution replica e{replica} to give a store, only e0 to e{2 * plan.F}"));
+        }
     }
 
     private static ClusterFile Write(ClusterLayout layout, ClusterPlan plan)
@@ -103,7 +109,8 @@ public static class ClusterFactory
         {
             InitialRole role = i <= plan.F ? InitialRole.Active : InitialRole.Asleep;
             (PartyPublicKeys keys, byte[] certificate) = Make(PartyId.Execution(i), ports.Host(i));
-            execution.Add(new ExecutionEntry(PartyId.Execution(i), ports.Next(i), ports.Next(i), plan.Store, role, keys, certificate));
+            StoreChoice store = plan.StoreOf.GetValueOrDefault(i, plan.Store);
+            execution.Add(new ExecutionEntry(PartyId.Execution(i), ports.Next(i), ports.Next(i), store, role, keys, certificate));
             (keys, certificate) = Make(PartyId.Controller(i), ports.Host(i));
             controllers.Add(new ControllerEntry(PartyId.Controller(i), ports.Next(i), keys, certificate));
         }

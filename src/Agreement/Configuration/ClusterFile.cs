@@ -19,9 +19,6 @@ public sealed record ClusterFile
     /// <summary>Most clients of one cluster.</summary>
     public const int MaximumClients = 4096;
 
-    /// <summary>Kinds of backing store that an execution replica can be given.</summary>
-    public static IReadOnlyList<string> Stores { get; } = ["embedded"];
-
     /// <summary>The volume that this cluster serves.</summary>
     public required VolumeId Volume { get; init; }
 

@@ -100,9 +100,8 @@ public static class ClusterFileReader
 
     private static ExecutionEntry ReadExecution(FieldReader entry, PartyId id)
     {
-        string store = entry.Text("store");
-        if (!ClusterFile.Stores.Contains(store))
-            throw entry.Wrong("store", "must be " + string.Join(" or ", ClusterFile.Stores));
+        if (!StoreChoice.TryParse(entry.Text("store"), out StoreChoice? store))
+            throw entry.Wrong("store", "must be " + StoreChoice.Forms);
         return new ExecutionEntry(
             id,
             entry.Address("address"),

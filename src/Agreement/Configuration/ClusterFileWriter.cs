@@ -68,7 +68,7 @@ public static class ClusterFileWriter
         switch (party)
         {
             case ExecutionEntry execution:
-                writer.WriteString("store", execution.Store);
+                writer.WriteString("store", execution.Store.ToString());
                 writer.WriteString("initialRole", execution.InitialRole == InitialRole.Active ? "active" : "asleep");
                 break;
             case ClientEntry client:

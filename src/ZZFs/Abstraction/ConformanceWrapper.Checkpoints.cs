@@ -76,6 +76,7 @@ public sealed partial class ConformanceWrapper
         root.Uid = rootUid;
         root.Gid = rootGid;
         root.LinkCount = 2;
+        store.MakeObject(root);
     }
 
     // Hashes what changed since the last call. It may be called at any time between operations: digests depend on the

@@ -89,6 +89,7 @@ public sealed partial class ConformanceWrapper
         made.LinkCount = type == ObjectType.Directory ? 2u : 1;
         made.Parent = directory.Index;
         made.AccessTime = Now;
+        store.MakeObject(made);
         if (type == ObjectType.Symlink)
             SetLinkTarget(made, target);
         Changed(made, 0, contentChanged: true);

@@ -96,6 +96,7 @@ internal sealed class ObjectTable
     public void Free(ObjectRecord record)
     {
         AccountFrom(record.FootprintBytes, 0);
+        store.DropObject(record.Index);
         record.Free();
         allocation.Free(record.Index);
         MarkChanged(record);

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using Agreement.Configuration;
 using Agreement.Control;
 using Xen;
+using ZZFs.Stores;
 
 namespace ZZFs.Cli;
 
@@ -60,7 +61,7 @@ public static class CommandLine
     {
         CommandException own => (own.ExitCode, OneLine(own.Message)),
         ConfigurationException => (ExitCode.Configuration, OneLine(failure.Message)),
-        HypervisorException or ControlException or IOException or UnauthorizedAccessException => (ExitCode.Failed, OneLine(failure.Message)),
+        HypervisorException or ControlException or StoreException or IOException or UnauthorizedAccessException => (ExitCode.Failed, OneLine(failure.Message)),
         AggregateException { InnerExceptions: [var only] } => Explain(only),
         _ => null,
     };

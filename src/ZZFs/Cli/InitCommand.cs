@@ -16,7 +16,12 @@ public static class InitCommand
         Argument<string> directory = CommonArguments.Directory();
         var f = new Option<int>("--f") { Description = "How many replicas of each kind may be faulty.", DefaultValueFactory = _ => 1 };
         var clients = new Option<int>("--clients") { Description = "How many client keys to make.", DefaultValueFactory = _ => 4 };
-        var store = new Option<string>("--store") { Description = "Backing store of the execution replicas.", DefaultValueFactory = _ => ClusterFile.Stores[0] };
+        var store = new Option<string>("--store")
+        {
+            Description = $"Backing store of the execution replicas: {StoreChoice.Forms}.",
+            DefaultValueFactory = _ => StoreChoice.Embedded.ToString(),
+        };
+        var storeOf = new Option<string[]>("--store-of") { Description = "Backing store of one execution replica, as e1=STORE; may be repeated." };
         var durability = new Option<string>("--durability")
         {
             Description = "fsync: logs reach the disk when fsync asks and at least every 50 ms; always: before each vote.",
@@ -39,7 +44,7 @@ public static class InitCommand
         Option<bool> json = CommonArguments.Json();
         var command = new ExampleCommand("init", "Make a new cluster directory: keys, certificates and the cluster file.", "zzfs init /srv/cluster --f 1 --clients 2")
         {
-            directory, f, clients, store, durability, interval, volumeBytes, volumeObjects, chaos, address, json,
+            directory, f, clients, store, storeOf, durability, interval, volumeBytes, volumeObjects, chaos, address, json,
         };
         command.SetAction(result =>
         {
@@ -48,7 +53,8 @@ public static class InitCommand
             {
                 F = result.GetValue(f),
                 Clients = result.GetValue(clients),
-                Store = result.GetRequiredValue(store),
+                Store = StoreArguments.Parse("--store", result.GetRequiredValue(store)),
+                StoreOf = StoreArguments.ParseEach("--store-of", result.GetValue(storeOf) ?? []),
                 Durability = result.GetRequiredValue(durability) switch
                 {
                     "fsync" => Durability.Fsync,
@@ -61,6 +67,7 @@ public static class InitCommand
                 Chaos = result.GetValue(chaos),
                 Hosts = [.. result.GetRequiredValue(address).Select(ParseHost)],
             };
+            StoreArguments.Check(plan);
             ClusterFile cluster = ClusterFactory.Create(layout, plan);
             TextWriter output = result.InvocationConfiguration.Output;
             if (result.GetValue(json))

@@ -27,8 +27,9 @@ public static class StandardParts
     {
         var limits = new VolumeLimits(
             context.Cluster.VolumeSize.Bytes, (uint)Math.Min(context.Cluster.VolumeSize.Objects, uint.MaxValue), VolumeLimits.Default.TotalLocks);
+        string replica = $"zzfs-{context.Cluster.Volume.ToString()[..12]}-{context.Node.Id}";
         var files = new ConformanceWrapper(
-            EmbeddedStore.Open(Path.Combine(context.Node.DataFolder, "store.db")),
+            ReplicaStore.Open(context.Cluster.Execution[(int)context.Node.Id.Index].Store, replica, context.Node.DataFolder),
             limits,
             context.Cluster.RootOwner.Uid,
             context.Cluster.RootOwner.Gid);

@@ -37,7 +37,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         this.self = self;
         this.loop = loop;
         this.service = service;
-        store = cluster.Execution[(int)self.Index].Store;
+        store = cluster.Execution[(int)self.Index].Store.ToString();
         turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ExecutionOptions

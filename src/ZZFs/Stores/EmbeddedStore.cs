@@ -1,4 +1,3 @@
-using Agreement.Messages;
 using ZZFs.Abstraction;
 
 namespace ZZFs.Stores;
@@ -36,9 +35,9 @@ public sealed partial class EmbeddedStore : IBackingStore
     private readonly SqliteStatement begin;
     private readonly SqliteStatement commit;
     private readonly SqliteStatement rollback;
-    private readonly SqliteStatement readObject;
-    private readonly SqliteStatement writeObject;
-    private readonly MessageWriter recordWriter = new();
+    private readonly ObjectRows objects;
+    private readonly EntryRows entries;
+    private readonly MetadataRows metadata;
 
     private EmbeddedStore(SqliteDatabase database)
     {
@@ -46,11 +45,10 @@ public sealed partial class EmbeddedStore : IBackingStore
         begin = database.Prepare("BEGIN IMMEDIATE");
         commit = database.Prepare("COMMIT");
         rollback = database.Prepare("ROLLBACK");
-        readObject = database.Prepare("SELECT record FROM object WHERE position = ?1");
-        writeObject = database.Prepare("INSERT OR REPLACE INTO object VALUES (?1, ?2)");
+        objects = new ObjectRows(database);
+        entries = new EntryRows(database);
+        metadata = new MetadataRows(database);
         content = new ContentStatements(database);
-        names = new NameStatements(database);
-        metadata = new MetadataStatements(database);
     }
 
     /// <summary>Opens the store in <paramref name="path"/>, or makes a new, empty one. No second process can open it meanwhile.</summary>
@@ -82,29 +80,56 @@ public sealed partial class EmbeddedStore : IBackingStore
     }
 
     /// <inheritdoc/>
-    public ObjectRecord? ReadObject(uint index)
+    public ObjectRecord? ReadObject(uint index) => objects.Read(index);
+
+    /// <summary>Does nothing: an object is its record.</summary>
+    public void MakeObject(ObjectRecord record)
     {
-        if (!readObject.Bind(1, index).Step())
-            return null;
-        try
-        {
-            return ObjectRecord.TryDecode(index, readObject.Bytes(0).ToArray(), out ObjectRecord? record)
-                ? record
-                : throw database.Damaged($"the record of object {index} can't be read");
-        }
-        finally
-        {
-            readObject.Reset();
-        }
+    }
+
+    /// <summary>Does nothing: an object is its record.</summary>
+    public void DropObject(uint index)
+    {
     }
 
     /// <inheritdoc/>
-    public void WriteObject(ObjectRecord record)
-    {
-        recordWriter.Clear();
-        record.Encode(recordWriter);
-        writeObject.Bind(1, record.Index).Bind(2, recordWriter.Written).Run();
-    }
+    public void WriteObject(ObjectRecord record) => objects.Write(record);
+
+    /// <inheritdoc/>
+    public ObjectId? FindEntry(uint directory, ReadOnlySpan<byte> name) => entries.Find(directory, name);
+
+    /// <inheritdoc/>
+    public void AddEntry(uint directory, ReadOnlySpan<byte> name, ObjectId target) => entries.Add(directory, name, target);
+
+    /// <inheritdoc/>
+    public void RemoveEntry(uint directory, ReadOnlySpan<byte> name) => entries.Remove(directory, name);
+
+    /// <inheritdoc/>
+    public void MoveEntry(uint sourceDirectory, ReadOnlySpan<byte> sourceName, uint targetDirectory, ReadOnlySpan<byte> targetName) =>
+        entries.Move(sourceDirectory, sourceName, targetDirectory, targetName);
+
+    /// <inheritdoc/>
+    public void ExchangeEntries(uint firstDirectory, ReadOnlySpan<byte> firstName, uint secondDirectory, ReadOnlySpan<byte> secondName) =>
+        entries.Exchange(firstDirectory, firstName, secondDirectory, secondName);
+
+    /// <inheritdoc/>
+    public void ListEntries(uint directory, ReadOnlySpan<byte> from, bool inclusive, EntryVisitor visitor) =>
+        entries.List(directory, from, inclusive, visitor);
+
+    /// <inheritdoc/>
+    public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => metadata.Read(key);
+
+    /// <inheritdoc/>
+    public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => metadata.Write(key, value);
+
+    /// <inheritdoc/>
+    public void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => metadata.Remove(from, to);
+
+    /// <inheritdoc/>
+    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => metadata.LastKey(low, high);
+
+    /// <inheritdoc/>
+    public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor) => metadata.List(from, to, visitor);
 
     /// <inheritdoc/>
     public void Commit()
@@ -132,14 +157,10 @@ public sealed partial class EmbeddedStore : IBackingStore
             throw new StoreException($"the store {path} was made by a newer version of this program");
         if (database.QueryNumber("SELECT count(*) FROM sqlite_schema") != 0)
             throw new StoreException($"the file {path} is a database of another program");
-        database.Execute(
-            """
-            CREATE TABLE object (position INTEGER PRIMARY KEY, record BLOB NOT NULL);
-            CREATE TABLE block (position INTEGER PRIMARY KEY, content BLOB NOT NULL);
-            CREATE TABLE entry (directory INTEGER NOT NULL, name BLOB NOT NULL, target INTEGER NOT NULL, generation INTEGER NOT NULL,
-                PRIMARY KEY (directory, name)) WITHOUT ROWID;
-            CREATE TABLE metadata (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-            """);
+        database.Execute(ObjectRows.Schema);
+        database.Execute("CREATE TABLE block (position INTEGER PRIMARY KEY, content BLOB NOT NULL)");
+        database.Execute(EntryRows.Schema);
+        database.Execute(MetadataRows.Schema);
         database.Execute(FormattableString.Invariant($"PRAGMA user_version = {SchemaVersion}"));
     }
 }

@@ -15,10 +15,9 @@ public delegate bool MetadataVisitor(ReadOnlySpan<byte> key, ReadOnlySpan<byte> 
 /// </summary>
 /// <remarks>
 /// <para>
-/// A store with a real directory tree makes a hidden file for a new object, gives it its names in
-/// <see cref="AddEntry"/>, <see cref="MoveEntry"/> and <see cref="RemoveEntry"/>, and removes it when the record becomes
-/// <see cref="ObjectType.Null"/>; it keeps object records and metadata in a file of its own beside the tree, so that one
-/// snapshot holds both.
+/// A store with a real directory tree makes a file for a new object, gives it its names in <see cref="AddEntry"/>,
+/// <see cref="MoveEntry"/> and <see cref="RemoveEntry"/>, and removes it in <see cref="DropObject"/>; it keeps object records
+/// and metadata in a file of its own beside the tree, so that one snapshot holds both.
 /// </para>
 /// <para>
 /// Retained versions, which come later: a tree store snapshots in constant time at <see cref="Commit"/>. A database keys its
@@ -33,6 +32,18 @@ public interface IBackingStore : IDisposable
     /// <summary>The record of a place of the object array; null when nothing was ever written there.</summary>
     /// <exception cref="StoreDamagedException">What is stored can't be a record.</exception>
     ObjectRecord? ReadObject(uint index);
+
+    /// <summary>
+    /// Announces a new object at a free place, before its content and names. Type and device number are final;
+    /// other attributes, and the record itself, may come as late as the commit.
+    /// </summary>
+    void MakeObject(ObjectRecord record);
+
+    /// <summary>
+    /// Announces that an object is gone, after its blocks and entries were removed. Its place may be given to a new object
+    /// before the record of the old one is written.
+    /// </summary>
+    void DropObject(uint index);
 
     /// <summary>Writes a record. A record of type <see cref="ObjectType.Null"/> frees the place and keeps its generation.</summary>
     /// <remarks>The object's blocks and entries were removed before.</remarks>

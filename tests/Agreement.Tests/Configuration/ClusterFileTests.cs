@@ -79,7 +79,7 @@ public class ClusterFileTests
     [InlineData("agreement[0].signingKey", "AAAA", "f: agreement[0].signingKey must be 32 bytes in base64")]
     [InlineData("agreement[0].linkKey", "no key", "f: agreement[0].linkKey must be 32 bytes in base64")]
     [InlineData("agreement[0].address", "localhost", "f: agreement[0].address must be an IP address and a port, like 127.0.0.1:7000")]
-    [InlineData("execution[0].store", "tape", "f: execution[0].store must be embedded")]
+    [InlineData("execution[0].store", "tape", "f: execution[0].store must be embedded, btrfs:/PATH or zfs:POOL[/DATASET]")]
     [InlineData("execution[0].initialRole", "asleep", "f: execution must have f + 1 = 2 entries with initialRole active, not 1")]
     [InlineData("clients[1].export.squash", "some", "f: clients[1].export.squash must be none or root or all")]
     [InlineData("clients[1].export.subtree", "/a/../b", "f: clients[1].export.subtree must be an absolute path without . and .., like /home")]

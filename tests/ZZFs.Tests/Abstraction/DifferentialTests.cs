@@ -16,11 +16,65 @@ public class DifferentialTests
     [InlineData(4)]
     public void A_service_answers_as_the_model_does(int seed)
     {
+        using var folder = new TemporaryStore();
+        Differential.Run(seed, 6000, limits => folder.Open(limits, "first.db"), limits => folder.Open(limits, "second.db"), _ => { });
+    }
+}
+
+/// <summary>On btrfs, where the tree is also what the answers say.</summary>
+[Collection(BtrfsGroup.Name)]
+[Needs(Backing.Btrfs)]
+public sealed class BtrfsDifferentialTests(BtrfsSystem btrfs)
+{
+    private readonly TreeVolumes volumes = new BtrfsVolumes(btrfs.Path);
+
+    [StoreFact]
+    public void A_service_answers_as_the_model_does() => TreeDifferential.Run(5, 4000, volumes);
+}
+
+/// <summary>On ZFS.</summary>
+[Collection(ZfsGroup.Name)]
+[Needs(Backing.Zfs)]
+public sealed class ZfsDifferentialTests(ZfsSystem zfs)
+{
+    private readonly TreeVolumes volumes = new ZfsVolumes(zfs.Pool, zfs.Path);
+
+    [StoreFact]
+    public void A_service_answers_as_the_model_does() => TreeDifferential.Run(6, 2500, volumes);
+}
+
+internal static class TreeDifferential
+{
+    /// <summary>Two tree stores, of which the second commits at other times; the tree of the first is compared at its checkpoints.</summary>
+    public static void Run(int seed, int steps, TreeVolumes volumes)
+    {
+        string first = TreeVolumes.NewName();
+        string second = TreeVolumes.NewName();
+        string tree = Path.Combine(volumes.WorkingPath(first), "tree");
+        Differential.Run(
+            seed,
+            steps,
+            limits => volumes.OpenService(first, limits),
+            limits => volumes.OpenService(second, limits),
+            service => Assert.Equal(TreeListing.Of(service, volumes.HasFractions), TreeListing.Of(tree, volumes.HasFractions)));
+    }
+}
+
+internal static class Differential
+{
+    /// <summary>Compares two services with the model, and with a third in memory.</summary>
+    /// <param name="seed">Of the operations.</param>
+    /// <param name="steps">How many.</param>
+    /// <param name="openFirst">Makes the first.</param>
+    /// <param name="openSecond">Makes the second, which takes checkpoints at other times too.</param>
+    /// <param name="check">Sees the first after each checkpoint.</param>
+    public static void Run(
+        int seed, int steps, Func<VolumeLimits, IFileService> openFirst, Func<VolumeLimits, IFileService> openSecond, Action<IFileService> check)
+    {
         // Small enough that ENOSPC happens.
         var limits = new VolumeLimits(600_000, 25, 1000);
-        using var folder = new TemporaryStore();
-        using IFileService first = folder.Open(limits, "first.db");
-        using IFileService second = folder.Open(limits, "second.db");
+        using IFileService first = openFirst(limits);
+        using IFileService second = openSecond(limits);
         using IFileService third = new ConformanceWrapper(new MemoryStore(), limits);
         var model = new ModelFileSystem(limits);
         var operations = new RandomOperations(seed, model);
@@ -29,7 +83,7 @@ public class DifferentialTests
         var one = new LocalSubmitter(first, () => new Timestamp(now));
         var other = new LocalSubmitter(second, () => new Timestamp(now));
         var another = new LocalSubmitter(third, () => new Timestamp(now));
-        for (int i = 0; i < 6000; i++)
+        for (int i = 0; i < steps; i++)
         {
             now++;
             one.Session = other.Session = another.Session = new SessionId(operations.Session());
@@ -57,6 +111,7 @@ public class DifferentialTests
                 Digest digest = first.TakeCheckpoint(new SequenceNumber((ulong)i), []);
                 Assert.Equal(digest, second.TakeCheckpoint(new SequenceNumber((ulong)i), []));
                 Assert.Equal(digest, third.TakeCheckpoint(new SequenceNumber((ulong)i), []));
+                check(first);
             }
         }
 

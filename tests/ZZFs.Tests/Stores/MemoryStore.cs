@@ -25,6 +25,16 @@ internal sealed class MemoryStore : IBackingStore
         return record;
     }
 
+    // The wrapper announces every object once, and frees none that still has blocks or names.
+    public void MakeObject(ObjectRecord record) => Assert.True(present.Announced.Add(record.Index));
+
+    public void DropObject(uint index)
+    {
+        Assert.True(present.Announced.Remove(index));
+        Assert.Null(NextBlock(index, 0, ulong.MaxValue));
+        Assert.True(!present.Entries.TryGetValue(index, out var entries) || entries.Count == 0);
+    }
+
     public void WriteObject(ObjectRecord record)
     {
         var writer = new MessageWriter();
@@ -173,6 +183,8 @@ internal sealed class MemoryStore : IBackingStore
         // The keys again, in a set that finds neighbours without a walk.
         public SortedSet<byte[]> Keys { get; init; } = new(ByteOrder.Instance);
 
+        public HashSet<uint> Announced { get; init; } = [];
+
         // Values are never changed in place, so only the maps are copied.
         public Maps Copy()
         {
@@ -182,6 +194,7 @@ internal sealed class MemoryStore : IBackingStore
                 Blocks = new(Blocks),
                 Metadata = new(Metadata, ByteOrder.Instance),
                 Keys = new(Keys, ByteOrder.Instance),
+                Announced = [.. Announced],
             };
             foreach ((uint directory, var entries) in Entries)
                 copy.Entries.Add(directory, new(entries, ByteOrder.Instance));

@@ -44,12 +44,12 @@ public static class StatusCollector
             NodeReport? last = controller.Status.Last;
             if (last is not null && controller.ReplicaUsage is { } usage)
                 last = last with { Usage = usage };
-            return (new ExecutionStatus(entry.Id, true, "asleep", last, entry.Store, controller.Status.Restarts, ""), health);
+            return (new ExecutionStatus(entry.Id, true, "asleep", last, entry.Store.ToString(), controller.Status.Restarts, ""), health);
         }
 
         (NodeReport? report, string problem) = await AskAsync(cluster, entry.Id, key, client => client.GetNodeStatusAsync(Bound, cancellation));
         string role = report?.Status.Role ?? (controller?.Status.State == ReplicaState.Starting ? "starting" : "down");
-        string store = report is { Status.Store.Length: > 0 } ? report.Status.Store : entry.Store;
+        string store = report is { Status.Store.Length: > 0 } ? report.Status.Store : entry.Store.ToString();
         return (new ExecutionStatus(entry.Id, report is not null, role, report, store, controller?.Status.Restarts, problem), health);
     }
 

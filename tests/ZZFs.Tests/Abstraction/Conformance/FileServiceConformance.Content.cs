@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Tests.Stores;
 using static ZZFs.Tests.Abstraction.FileServiceDriver;
 
 namespace ZZFs.Tests.Abstraction.Conformance;
@@ -9,7 +10,7 @@ public abstract partial class FileServiceConformance
 {
     private const ulong Block = Specification.BlockBytes;
 
-    [Fact]
+    [StoreFact]
     public void Writing_and_reading_work_at_any_offset()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -28,7 +29,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EINVAL, new Read(file, 0, Limits.MaximumTransferBytes + 1, true));
     }
 
-    [Fact]
+    [StoreFact]
     public void An_empty_write_changes_nothing()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -36,7 +37,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(before, Fs.Write(file, 1000, default));
     }
 
-    [Fact]
+    [StoreFact]
     public void Files_have_a_largest_length()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -58,7 +59,7 @@ public abstract partial class FileServiceConformance
         Fs.Checkpoint(2);
     }
 
-    [Fact]
+    [StoreFact]
     public void Zeros_are_holes_whoever_writes_them()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -78,7 +79,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.ENXIO, new Seek(file, 0, false));
     }
 
-    [Fact]
+    [StoreFact]
     public void A_file_with_data_to_its_end_has_a_hole_there()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -86,7 +87,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(10UL, Fs.Must(new Seek(file, 0, true)).Number);
     }
 
-    [Fact]
+    [StoreFact]
     public void What_was_cut_off_reads_as_zeros_when_the_file_grows_again()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -102,7 +103,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(2 * Block, Fs.Attributes(file).AllocatedBytes);
     }
 
-    [Fact]
+    [StoreFact]
     public void Allocate_extends_punches_and_zeroes()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -123,7 +124,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EOPNOTSUPP, new Allocate(file, (AllocateMode)8, 0, 1, true));
     }
 
-    [Fact]
+    [StoreFact]
     public void Copying_a_range_copies_holes_as_holes()
     {
         ObjectId source = Fs.File(Root, "s");
@@ -142,7 +143,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal("01234"u8.ToArray(), Fs.Read(source, 0, 5));
     }
 
-    [Fact]
+    [StoreFact]
     public void Xattrs_follow_their_name_spaces()
     {
         ObjectId file = Fs.File(Root, "f", 0x180);
@@ -180,7 +181,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal("security.s\0user.a\0user.b\0user.big\0", System.Text.Encoding.UTF8.GetString(Fs.Must(new ListXattrs(file)).Data!.Value.Span));
     }
 
-    [Fact]
+    [StoreFact]
     public void Record_locks_split_and_merge()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -212,7 +213,7 @@ public abstract partial class FileServiceConformance
         Fs.Must(new SetLock(file, 4, 0, ulong.MaxValue, LockKind.Read, 1, true));
     }
 
-    [Fact]
+    [StoreFact]
     public void Locks_run_out_and_go_with_their_object()
     {
         FileServiceDriver fs = New(new VolumeLimits(1 << 20, 10, 3));

@@ -1,13 +1,14 @@
 using System.Text;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Tests.Stores;
 using static ZZFs.Tests.Abstraction.FileServiceDriver;
 
 namespace ZZFs.Tests.Abstraction.Conformance;
 
 public abstract partial class FileServiceConformance
 {
-    [Fact]
+    [StoreFact]
     public void Names_are_checked()
     {
         ReadOnlyMemory<byte> tooLong = Name(new string('n', 256));
@@ -32,7 +33,7 @@ public abstract partial class FileServiceConformance
         }
     }
 
-    [Fact]
+    [StoreFact]
     public void Dots_are_the_directory_and_its_parent_and_nothing_else()
     {
         ObjectId outer = Fs.Directory(Root, "outer");
@@ -51,7 +52,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EEXIST, new Rename(Root, Name("inner"), Root, Name(".."), RenameMode.NoReplace, false));
     }
 
-    [Fact]
+    [StoreFact]
     public void Operations_say_when_the_kind_of_object_is_wrong()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -82,7 +83,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(0u, Fs.Attributes(fifo).RawDevice);
     }
 
-    [Fact]
+    [StoreFact]
     public void Symlink_targets_are_checked()
     {
         Fs.Fails(Errno.ENOENT, new MakeSymlink(Root, Name("l"), default));
@@ -95,7 +96,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(0u, Fs.Attributes(link).AllocatedBytes);
     }
 
-    [Fact]
+    [StoreFact]
     public void Creating_says_whether_it_was_there()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -108,7 +109,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(Fs.Attributes(Root), absent.Directory!.After);
     }
 
-    [Fact]
+    [StoreFact]
     public void Links_are_counted_and_times_set()
     {
         ObjectId file = Fs.File(Root, "a");
@@ -130,7 +131,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(2u, Fs.Attributes(second).LinkCount);
     }
 
-    [Fact]
+    [StoreFact(IsLong = true)]
     public void A_directory_has_at_most_so_many_subdirectories_and_a_file_so_many_names()
     {
         for (uint i = 2; i < Specification.MaximumLinks; i++)
@@ -142,7 +143,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EMLINK, new Link(file, Root, Name("x")));
     }
 
-    [Fact]
+    [StoreFact]
     public void Rename_replaces_only_what_rename_may_replace()
     {
         ObjectId a = Fs.Directory(Root, "a");
@@ -174,7 +175,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(3u, Fs.Attributes(Root).LinkCount);
     }
 
-    [Fact]
+    [StoreFact]
     public void Exchange_swaps_and_one_object_under_two_names_stays()
     {
         ObjectId directory = Fs.Directory(Root, "d");
@@ -193,7 +194,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(change, Fs.Attributes(Root).Change);
     }
 
-    [Fact]
+    [StoreFact]
     public void Orphans_live_until_they_are_released_or_their_session_ends()
     {
         ObjectId file = Fs.File(Root, "a");
@@ -224,7 +225,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EINVAL, new ReleaseOrphan(Fs.Find(Root, "old")));
     }
 
-    [Fact]
+    [StoreFact(IsLong = true)]
     public void A_large_directory_is_listed_in_pages_in_byte_order()
     {
         const int count = 20_000;

@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Tests.Stores;
 using static ZZFs.Tests.Abstraction.FileServiceDriver;
 
 namespace ZZFs.Tests.Abstraction.Conformance;
@@ -12,7 +13,7 @@ public abstract partial class FileServiceConformance
     private static Operation Times(ObjectId target, AttributeMask mask) =>
         new SetAttributes(target, mask, 0, 0, 0, 0, new Timestamp(-7), new Timestamp(8), false);
 
-    [Fact]
+    [StoreFact]
     public void Bits_of_owner_group_and_others_are_told_apart()
     {
         ObjectId file = Fs.File(Root, "f", 0x124 | 0x80);
@@ -40,7 +41,7 @@ public abstract partial class FileServiceConformance
         }
     }
 
-    [Fact]
+    [StoreFact]
     public void Directories_need_search_write_and_read_permission()
     {
         ObjectId directory = Fs.Directory(Root, "d", 0x1c0);
@@ -70,7 +71,7 @@ public abstract partial class FileServiceConformance
         Fs.Fails(Errno.EACCES, new ReadDirectory(directory, default, 1, 1));
     }
 
-    [Fact]
+    [StoreFact]
     public void The_sticky_bit_guards_entries_of_others()
     {
         ObjectId shared = Fs.Directory(Root, "tmp", 0x3ff);
@@ -92,7 +93,7 @@ public abstract partial class FileServiceConformance
         Fs.Must(Remove(shared, "new"));
     }
 
-    [Fact]
+    [StoreFact]
     public void Moving_a_directory_elsewhere_needs_permission_to_write_it()
     {
         ObjectId open = Fs.Directory(Root, "open", 0x1ff);
@@ -103,7 +104,7 @@ public abstract partial class FileServiceConformance
         Fs.Must(new Rename(open, Name("d"), open, Name("e"), RenameMode.Replace, false));
     }
 
-    [Fact]
+    [StoreFact]
     public void New_objects_belong_to_their_maker_or_to_the_group_of_the_directory()
     {
         ObjectId plain = Fs.Directory(Root, "plain", 0x1ff);
@@ -123,7 +124,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(5u, Fs.Must(new MakeNode(plain, Name("n"), ObjectType.CharacterDevice, 0, 5)).Attributes!.RawDevice);
     }
 
-    [Fact]
+    [StoreFact]
     public void Changing_mode_owner_and_times_follows_chmod_chown_and_utimensat()
     {
         ObjectId file = Fs.File(Root, "f", 0x1b6);
@@ -155,7 +156,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal(Fs.Attributes(file), Fs.Must(Times(file, AttributeMask.None)).Attributes);
     }
 
-    [Fact]
+    [StoreFact]
     public void Changing_a_program_takes_its_privileges()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -181,7 +182,7 @@ public abstract partial class FileServiceConformance
         Assert.Equal((ushort)0x5e4, Fs.Write(file, 0, Ten).Mode);
     }
 
-    [Fact]
+    [StoreFact]
     public void A_read_only_export_changes_nothing()
     {
         ObjectId file = Fs.File(Root, "f", 0x1b6);
@@ -207,7 +208,7 @@ public abstract partial class FileServiceConformance
         Fs.Must(new SetLock(file, 1, 0, 1, LockKind.Read, 1, false));
     }
 
-    [Fact]
+    [StoreFact]
     public void Squashing_maps_users_and_bounds_what_descriptors_may_do()
     {
         ObjectId directory = Fs.Directory(Root, "d", 0x1ff);
@@ -232,7 +233,7 @@ public abstract partial class FileServiceConformance
         Fs.Must(new Read(Fs.Find(directory, "by-all"), 0, 1, true));
     }
 
-    [Fact]
+    [StoreFact]
     public void A_subtree_is_the_whole_world_of_its_client()
     {
         ObjectId export = Fs.Directory(Fs.Directory(Root, "srv"), "export");

@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Tests.Stores;
 using static ZZFs.Tests.Abstraction.FileServiceDriver;
 
 namespace ZZFs.Tests.Abstraction.Conformance;
@@ -35,7 +36,7 @@ public abstract partial class FileServiceConformance : IDisposable
         return new FileServiceDriver(opened[^1]);
     }
 
-    [Fact]
+    [StoreFact]
     public void A_new_volume_has_an_empty_root()
     {
         Attributes root = Fs.Attributes(Root);
@@ -45,7 +46,7 @@ public abstract partial class FileServiceConformance : IDisposable
         Assert.True(Fs.Service.LastCheckpointAnnex.IsEmpty);
     }
 
-    [Fact]
+    [StoreFact]
     public void What_cannot_be_decoded_gives_EPROTO()
     {
         var reply = new MessageWriter();
@@ -58,7 +59,7 @@ public abstract partial class FileServiceConformance : IDisposable
         }
     }
 
-    [Fact]
+    [StoreFact]
     public void Every_operation_on_a_stale_object_gives_ESTALE()
     {
         ObjectId stale = Fs.File(Root, "gone");
@@ -85,7 +86,7 @@ public abstract partial class FileServiceConformance : IDisposable
         }
     }
 
-    [Fact]
+    [StoreFact]
     public void Generations_contain_the_incarnation()
     {
         ObjectId old = Fs.File(Root, "a");
@@ -99,7 +100,7 @@ public abstract partial class FileServiceConformance : IDisposable
         Assert.True(Fs.File(Root, "a").Generation > young.Generation + 1);
     }
 
-    [Fact]
+    [StoreFact]
     public void The_lowest_free_place_is_given_out_first()
     {
         List<ObjectId> files = [.. Enumerable.Range(0, 200).Select(i => Fs.File(Root, "f" + i))];
@@ -111,7 +112,7 @@ public abstract partial class FileServiceConformance : IDisposable
         Assert.Equal(201u, Fs.File(Root, "z").Index);
     }
 
-    [Fact]
+    [StoreFact]
     public void A_compound_hands_objects_on_and_stops_at_the_first_failure()
     {
         OperationResult result = Fs.Must(new Compound([
@@ -130,7 +131,7 @@ public abstract partial class FileServiceConformance : IDisposable
         Fs.Fails(Errno.EINVAL, new GetAttributes(ObjectId.Current));
     }
 
-    [Fact]
+    [StoreFact]
     public void Results_of_a_compound_stay_within_their_bound()
     {
         ObjectId file = Fs.File(Root, "f");
@@ -139,7 +140,7 @@ public abstract partial class FileServiceConformance : IDisposable
         Assert.Equal([Errno.None, Errno.E2BIG], result.Parts!.Select(part => part.Error));
     }
 
-    [Fact]
+    [StoreFact]
     public void Space_and_objects_run_out_by_the_abstract_numbers()
     {
         FileServiceDriver fs = New(new VolumeLimits((3 * Specification.BlockBytes) + 200, 4, 2));

@@ -1,0 +1,143 @@
+using System.Globalization;
+
+namespace ZZFs.Stores;
+
+/// <summary>
+/// A ZFS dataset and its snapshots, <c>DATASET@checkpoint-NUMBER</c>, by the <c>zfs</c> command: that of OpenZFS or of zfs-fuse.
+/// </summary>
+/// <remarks>
+/// Snapshots of other names are left alone, except that a return to a snapshot destroys all that are newer: ZFS can't do it
+/// otherwise. A synchronous task of ZFS, as each of these commands is, is on disk when it returns.
+/// </remarks>
+public sealed class ZfsVolume : ISnapshotVolume
+{
+    private const string Prefix = "checkpoint-";
+
+    private readonly ZfsCommand zfs;
+    private readonly string dataset;
+
+    private ZfsVolume(ZfsCommand zfs, string dataset)
+    {
+        this.zfs = zfs;
+        this.dataset = dataset;
+    }
+
+    /// <inheritdoc/>
+    public string Name => "zfs:" + dataset;
+
+    /// <inheritdoc/>
+    public string WorkingPath { get; private set; } = "";
+
+    /// <summary>Opens, or makes later, the volume of a replica below a pool or dataset.</summary>
+    /// <param name="parent">The pool or dataset, which exists.</param>
+    /// <param name="replica">The name below it.</param>
+    /// <param name="heldLock">Keeps others from it; stays the caller's.</param>
+    /// <exception cref="StoreException">There is no <c>zfs</c> command, or no such dataset.</exception>
+    public static ZfsVolume Open(string parent, string replica, StoreLock heldLock)
+    {
+        Check(parent);
+        return new ZfsVolume(ZfsCommand.Find(heldLock), parent + "/" + replica);
+    }
+
+    /// <summary>Throws unless there is a dataset of that name.</summary>
+    /// <exception cref="StoreException">There isn't.</exception>
+    public static void Check(string parent)
+    {
+        var zfs = ZfsCommand.Find();
+        if (!zfs.TryRun(out _, out string problem, "list", "-H", "-o", "name", parent))
+            throw new StoreException($"there is no ZFS pool or dataset {parent}: {problem}");
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ulong> Snapshots()
+    {
+        if (!Exists())
+            return [];
+        var numbers = new List<ulong>();
+        string prefix = dataset + "@" + Prefix;
+        foreach (string line in zfs.Run("list", "-H", "-r", "-d", "1", "-t", "snapshot", "-o", "name", dataset).Split('\n'))
+        {
+            if (line.StartsWith(prefix, StringComparison.Ordinal)
+                && ulong.TryParse(line[prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out ulong number))
+                numbers.Add(number);
+        }
+
+        numbers.Sort();
+        return numbers;
+    }
+
+    /// <inheritdoc/>
+    public void Take(ulong number) => zfs.Run("snapshot", SnapshotName(number));
+
+    /// <inheritdoc/>
+    public bool TryDestroy(ulong number) =>
+        zfs.TryRun(out _, out string problem, "destroy", SnapshotName(number))
+        || (IsBusy(problem) ? false : throw zfs.Failure("destroy", problem));
+
+    /// <inheritdoc/>
+    public void Return(ulong number)
+    {
+        zfs.RunWhenIdle("rollback", "-r", SnapshotName(number));
+        FindMount();
+    }
+
+    /// <inheritdoc/>
+    public void MakeEmpty()
+    {
+        if (Exists())
+            zfs.RunWhenIdle("destroy", "-r", dataset);
+
+        // Reads would change access times, which are the users' to set.
+        zfs.Run("create", "-o", "atime=off", dataset);
+        FindMount();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    private static bool IsBusy(string problem) =>
+        problem.Contains("busy", StringComparison.Ordinal) || problem.Contains("has dependent clones", StringComparison.Ordinal);
+
+    private string SnapshotName(ulong number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{dataset}@{Prefix}{number}");
+
+    private bool Exists()
+    {
+        if (zfs.TryRun(out _, out string problem, "list", "-H", "-o", "name", dataset))
+            return true;
+        return problem.Contains("does not exist", StringComparison.Ordinal) ? false : throw zfs.Failure("list", problem);
+    }
+
+    // After a reboot, or a killed zfs-fuse, the dataset may not be mounted: its mount point is then a directory of another
+    // file system, where nothing must be written.
+    private void FindMount()
+    {
+        WorkingPath = zfs.Run("get", "-H", "-o", "value", "mountpoint", dataset).Trim();
+        if (!WorkingPath.StartsWith('/'))
+            throw new StoreException($"the ZFS dataset {dataset} has no mount point; give its parent one with zfs set mountpoint=PATH");
+        if (IsMounted())
+            return;
+        zfs.Run("mount", dataset);
+        if (!IsMounted())
+            throw new StoreException($"the ZFS dataset {dataset} can't be mounted at {WorkingPath}");
+    }
+
+    // In the table of mounts, since zfs-fuse only believes to know. The last mount at a place is the one that is seen.
+    private bool IsMounted()
+    {
+        string source = "";
+        foreach (string line in File.ReadLines("/proc/self/mountinfo"))
+        {
+            string[] fields = line.Split(' ');
+            int separator = Array.IndexOf(fields, "-");
+            if (separator > 4 && separator + 2 < fields.Length && Unescaped(fields[4]) == WorkingPath)
+                source = Unescaped(fields[separator + 2]);
+        }
+
+        return source == dataset;
+    }
+
+    private static string Unescaped(string field) => field.Replace("\\040", " ", StringComparison.Ordinal);
+}

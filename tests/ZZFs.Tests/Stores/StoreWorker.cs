@@ -1,0 +1,57 @@
+using System.Globalization;
+using Agreement.Messages;
+using ZZFs.Abstraction;
+using ZZFs.Abstraction.Operations;
+using ZZFs.Tests.Abstraction;
+using ZZFs.Tests.Abstraction.Model;
+
+namespace ZZFs.Tests.Stores;
+
+/// <summary>
+/// Seeded operations on a store, with a checkpoint after every few: what a process does that a test kills, and what the test
+/// does to know what must then be there. Checkpoint n holds the first n operations.
+/// </summary>
+internal sealed class StoreWorker(int seed)
+{
+    public const int Interval = 60;
+
+    public static readonly VolumeLimits Limits = new(3_000_000, 60, 100);
+
+    private readonly ModelFileSystem model = new(Limits);
+    private RandomOperations? operations;
+    private long steps;
+
+    /// <summary>Goes on to step <paramref name="end"/>; without a service, only by the model.</summary>
+    public void Work(IFileService? service, long end)
+    {
+        operations ??= new RandomOperations(seed, model);
+        LocalSubmitter? submitter = service is null ? null : new LocalSubmitter(service, () => new Timestamp(steps));
+        while (steps < end)
+        {
+            steps++;
+            var session = new SessionId(operations.Session());
+            Operation operation = operations.Next();
+            model.Execute(steps, session.Value, operation);
+            if (submitter is null)
+                continue;
+            submitter.Session = session;
+            submitter.Submit(Credentials.Superuser, operation);
+        }
+    }
+
+    /// <summary>The process: goes on from the last checkpoint until it is killed, and prints the number of each that is done.</summary>
+    /// <param name="arguments">As <see cref="TreeVolumes.Describe"/> says, then the store's name and the seed.</param>
+    public static void Main(string[] arguments)
+    {
+        int seed = int.Parse(arguments[4], CultureInfo.InvariantCulture);
+        using IFileService service = TreeVolumes.Resume(arguments[0], arguments[1], arguments[2]).OpenService(arguments[3], Limits);
+        var worker = new StoreWorker(seed);
+        worker.Work(null, (long)service.LastCheckpoint.Value);
+        for (long end = worker.steps + Interval; ; end += Interval)
+        {
+            worker.Work(service, end);
+            service.TakeCheckpoint(new SequenceNumber((ulong)end), []);
+            Console.WriteLine(end.ToString(CultureInfo.InvariantCulture));
+        }
+    }
+}
