@@ -35,7 +35,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("A new view ignores P sets", Protocol + "NewViewChoice.cs", "&& CanHaveCommittedNothingElse(entries, candidate, quorum)\n                &&", "&&", "old prepared"),
         new("Votes reach above the high water mark", Protocol + "Replica.NormalCase.cs", "_ when slot.Number > log.HighWaterMark => false,\n            EntryKind.Requests => (IsChosen(slot) || (slot.Number <= HighestForRequests && HasRoomFor(slot.Batch))) && ", "EntryKind.Requests => ", "running ahead"),
         new("The log is never cut", Protocol + "Replica.Checkpoints.cs", "Output.TruncateUpTo = state.Number;", "Output.TruncateUpTo = default;", "long run", 1),
-        new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 20, First: 60),
+        new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 100),
         new("An incarnation without its entry is handed on", Protocol + "NewViewChoice.cs", "choice is not null && LacksBeginning(choice, gap)", "choice is not null && LacksBeginning(choice, gap) && view.Value == 0", "unheard incarnation"),
         new("A file keeps its bytes when it is cut short", "src/ZZFs/Abstraction/ConformanceWrapper.Content.cs", "content.Clear(file, size, file.SizeBytes);", "", "files"),
     ];
