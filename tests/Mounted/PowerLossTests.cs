@@ -20,6 +20,7 @@ public sealed class PowerLossTests
     {
         using var cluster = Cluster.StartedOnDisk(DiskMebibytes, "--durability", "fsync");
         await LosePowerUnderWriters(cluster, logsLose: true);
+        Assert.Contains("casts none until that is safe", File.ReadAllText(Path.Combine(cluster.ClusterDirectory, "a0", "node.log")));
     }
 
     [RootClusterFact("mkfs.ext4", "losetup")]

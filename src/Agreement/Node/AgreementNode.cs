@@ -84,6 +84,9 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         slowTimer = loop.Schedule(SlowTick, OnSlowTick);
     }
 
+    /// <summary>Whether it may have forgotten votes, and so casts none for now (DESIGN §5).</summary>
+    public bool IsAmnesic => replica.IsAmnesic;
+
     /// <inheritdoc/>
     public NodeStatus Current => status;
 

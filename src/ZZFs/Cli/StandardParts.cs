@@ -20,6 +20,8 @@ public static class StandardParts
     private static RunningNode StartAgreement(NodeContext context)
     {
         var node = new AgreementNode(context.Cluster, context.Node.Id, context.Identity, context.Node.DataFolder, context.Loop);
+        if (node.IsAmnesic)
+            context.Log.Write($"{context.Node.Id} may have forgotten votes, since its machine lost power or its log is damaged: it casts none until that is safe");
         return new RunningNode(node, node);
     }
 
