@@ -259,7 +259,7 @@ public sealed partial class Replica
         return slot.Batch.Kind switch
         {
             _ when slot.Number > log.HighWaterMark => false,
-            EntryKind.Requests => (IsChosen(slot) || (slot.Number <= HighestForRequests && HasRoomFor(slot.Batch))) && HoldsBodies(slot.Batch),
+            EntryKind.Requests => HoldsBodies(slot.Batch, out long bytes) && (IsChosen(slot) || (slot.Number <= HighestForRequests && HasRoomFor(slot.Batch, bytes))),
             EntryKind.Configuration => MayAcceptEpoch(slot),
             _ => slot.Vouched,
         };
@@ -455,20 +455,19 @@ public sealed partial class Replica
 
     // What a correct primary keeps to for itself is here the bound on what a bad one can make this replica hold; twice as
     // much, since our low mark may be behind its.
-    private bool HasRoomFor(Batch batch)
-    {
-        long bytes = 0;
-        for (int i = 0; i < batch.Requests.Count; i++)
-            bytes += pool.Find(batch.Requests[i])?.Encoded.Length ?? 0;
-        return logBytes <= 2 * options.MaximumLogBytes && (batch.Requests.Count <= 1 || bytes <= Limits.MaximumBatchBytes);
-    }
+    private bool HasRoomFor(Batch batch, long bytes) =>
+        logBytes <= 2 * options.MaximumLogBytes && (batch.Requests.Count <= 1 || bytes <= Limits.MaximumBatchBytes);
 
-    private bool HoldsBodies(Batch batch)
+    private bool HoldsBodies(Batch batch) => HoldsBodies(batch, out _);
+
+    private bool HoldsBodies(Batch batch, out long bytes)
     {
+        bytes = 0;
         for (int i = 0; i < batch.Requests.Count; i++)
         {
-            if (pool.Find(batch.Requests[i]) is null)
+            if (pool.Find(batch.Requests[i]) is not { } request)
                 return false;
+            bytes += request.Encoded.Length;
         }
 
         return true;

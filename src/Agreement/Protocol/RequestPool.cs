@@ -97,8 +97,8 @@ internal sealed class RequestPool
 
         isNew = true;
         PooledRequest entry = Hold(request);
-        entry.HeldBy = early.Take(request.Digest, now);
         Enqueue(client, entry, now);
+        entry.HeldBy = early.Take(request.Digest, now);
         return true;
     }
 
@@ -426,6 +426,9 @@ internal sealed class RequestPool
     {
         entry.Waiting = true;
         entry.ArrivedAt = now;
+
+        // Whoever held it when it waited before may have dropped it since.
+        entry.HeldBy = 0;
         client.Append(entry);
         Waiting++;
     }

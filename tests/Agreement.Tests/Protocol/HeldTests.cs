@@ -141,6 +141,23 @@ public class HeldTests
         Assert.Single(Tell(primary, 3, request).PrePrepares);
     }
 
+    // It is ordered once more because its client still asks; backups may have dropped it behind a checkpoint meanwhile.
+    [Fact]
+    public void What_was_told_of_a_request_counts_for_one_wait_of_it()
+    {
+        ReplicaHarness primary = MakePrimary();
+        PrePrepare first = Assert.Single(primary.Receive(Ask(0, 1)).PrePrepares);
+        Request forged = Forged(client: 1);
+        primary.Receive(forged);
+        Tell(primary, 1, forged);
+        PrePrepare second = Assert.Single(Tell(primary, 2, forged).PrePrepares);
+        primary.Deliver(first.Batch);
+        primary.Deliver(second.Batch);
+        primary.Skip(primary.Options.ReorderMilliseconds + 1);
+        Assert.Empty(primary.Receive(forged).PrePrepares);
+        Assert.Equal(1ul, primary.Rejected(Rejection.BadSignature));
+    }
+
     // Aardvark's attack once more: the primary may rely on what a backup told, so the backup must not drop the body when it
     // finds the signature bad; else a number could get stuck that nobody else can accept.
     [Fact]
