@@ -8,6 +8,8 @@ namespace ZZFs.Tests.Stores;
 /// <summary>A process that works on a store is killed at any moment; the next one finds the store exactly at its last commit.</summary>
 public abstract class StoreCrashTests
 {
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
     private readonly TreeVolumes volumes;
     private readonly string name = TreeVolumes.NewName();
 
@@ -43,22 +45,38 @@ public abstract class StoreCrashTests
     {
         string[] arguments = ["exec", typeof(StoreWorker).Assembly.Location, .. volumes.Describe(), name, seed.ToString(CultureInfo.InvariantCulture)];
         using Process process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true })!;
-        for (int lines = random.Next(1, 4); lines > 0; lines--)
-            last = Number(process.StandardOutput.ReadLine());
+        for (int checkpoints = random.Next(1, 4); checkpoints > 0;)
+        {
+            if (TryReadNumber(Read(process), ref last))
+                checkpoints--;
+        }
 
-        // Not waiting for anything: any moment will do, of the operations up to the next commit or of the commit itself.
-        Thread.Sleep(random.Next(80));
+        // At times within the next commit, else between operations.
+        bool commits = random.Next(2) == 0;
+        int operations = random.Next(StoreWorker.Interval);
+        while (Read(process) is var next && (commits ? next != StoreWorker.Commits : operations-- > 0))
+            Assert.False(TryReadNumber(next, ref last));
         process.Kill();
         while (process.StandardOutput.ReadLine() is { } line)
-            last = Number(line);
+            TryReadNumber(line, ref last);
         process.WaitForExit();
         return last;
     }
 
-    private static ulong Number(string? line)
+    private static string Read(Process process)
     {
-        Assert.NotNull(line);
-        return ulong.Parse(line, CultureInfo.InvariantCulture);
+        Task<string?> line = process.StandardOutput.ReadLineAsync();
+        Assert.True(line.Wait(Bound), "the process says nothing any more");
+        Assert.NotNull(line.Result);
+        return line.Result;
+    }
+
+    private static bool TryReadNumber(string line, ref ulong last)
+    {
+        if (line is StoreWorker.Operates or StoreWorker.Commits)
+            return false;
+        last = ulong.Parse(line, CultureInfo.InvariantCulture);
+        return true;
     }
 }
 

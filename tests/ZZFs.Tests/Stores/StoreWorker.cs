@@ -15,6 +15,12 @@ internal sealed class StoreWorker(int seed)
 {
     public const int Interval = 60;
 
+    /// <summary>What the process prints before each operation.</summary>
+    public const string Operates = "operates";
+
+    /// <summary>What the process prints before each checkpoint.</summary>
+    public const string Commits = "commits";
+
     public static readonly VolumeLimits Limits = new(3_000_000, 60, 100);
 
     private readonly ModelFileSystem model = new(Limits);
@@ -39,7 +45,10 @@ internal sealed class StoreWorker(int seed)
         }
     }
 
-    /// <summary>The process: goes on from the last checkpoint until it is killed, and prints the number of each that is done.</summary>
+    /// <summary>
+    /// The process: goes on from the last checkpoint until it is killed, prints what it is about to do, and the number of each
+    /// checkpoint that is done.
+    /// </summary>
     /// <param name="arguments">As <see cref="TreeVolumes.Describe"/> says, then the store's name and the seed.</param>
     public static void Main(string[] arguments)
     {
@@ -49,7 +58,13 @@ internal sealed class StoreWorker(int seed)
         worker.Work(null, (long)service.LastCheckpoint.Value);
         for (long end = worker.steps + Interval; ; end += Interval)
         {
-            worker.Work(service, end);
+            while (worker.steps < end)
+            {
+                Console.WriteLine(Operates);
+                worker.Work(service, worker.steps + 1);
+            }
+
+            Console.WriteLine(Commits);
             service.TakeCheckpoint(new SequenceNumber((ulong)end), []);
             Console.WriteLine(end.ToString(CultureInfo.InvariantCulture));
         }

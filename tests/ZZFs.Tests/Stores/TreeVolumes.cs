@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using ZZFs.Abstraction;
 using ZZFs.Stores;
@@ -76,30 +75,17 @@ public sealed class ZfsVolumes(string pool, string path) : TreeVolumes
     public override void LookInto(string name, ulong snapshot, Action<string> use)
     {
         string clone = $"{pool}/look-{name}";
-        Zfs("clone", "-o", "readonly=on", string.Create(CultureInfo.InvariantCulture, $"{pool}/{name}@checkpoint-{snapshot}"), clone);
+        ZfsCommand zfs = ZfsCommand.Find();
+        zfs.RunWhenIdle("clone", "-o", "readonly=on", string.Create(CultureInfo.InvariantCulture, $"{pool}/{name}@checkpoint-{snapshot}"), clone);
         try
         {
             use(Path.Combine(path, "look-" + name));
         }
         finally
         {
-            Zfs("destroy", clone);
+            zfs.RunWhenIdle("destroy", clone);
         }
     }
 
     public override string[] Describe() => ["zfs", pool, path];
-
-    private static void Zfs(params string[] arguments)
-    {
-        for (int attempt = 1; ; attempt++)
-        {
-            using Process process = Process.Start(new ProcessStartInfo("/usr/sbin/zfs", arguments) { RedirectStandardError = true })!;
-            string problem = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            if (process.ExitCode == 0)
-                return;
-            Assert.True(attempt < 50 && problem.Contains("busy", StringComparison.Ordinal), problem);
-            Thread.Sleep(100);
-        }
-    }
 }
