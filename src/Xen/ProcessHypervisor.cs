@@ -75,7 +75,9 @@ public sealed class ProcessHypervisor : IHypervisor
         });
         foreach (IFreezer place in Freezers.All(program.Name))
             await TryUntilAsync(KillBound, $"the control group {program.Name} can't be removed", place.TryRemove);
-        File.Delete(program.RecordFile);
+        // A controller that died before it made its folder left no record, and deleting in a missing folder is an error.
+        if (File.Exists(program.RecordFile))
+            File.Delete(program.RecordFile);
     }
 
     /// <inheritdoc/>

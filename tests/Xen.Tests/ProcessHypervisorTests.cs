@@ -112,6 +112,15 @@ public sealed class ProcessHypervisorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Where_no_controller_ever_came_far_enough_to_make_its_folder_there_is_nothing_to_end()
+    {
+        GuestProgram program = guests.Program("never", Guests.Idle);
+        string folder = Path.Combine(Path.GetDirectoryName(program.RecordFile)!, "missing");
+        await guests.Host(program with { RecordFile = Path.Combine(folder, "guest") }).RemoveLeftoversAsync();
+        Assert.False(Directory.Exists(folder));
+    }
+
+    [Fact]
     public async Task A_guest_that_ends_by_itself_is_noticed()
     {
         ProcessHypervisor hypervisor = guests.Host(guests.Program("brief", "true"), "SIGSTOP");

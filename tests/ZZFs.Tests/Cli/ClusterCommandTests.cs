@@ -50,9 +50,9 @@ public class ClusterCommandTests
     {
         await using TestCluster cluster = await TestCluster.CreateAsync();
         (int exitCode, _, string error) = await cluster.RunAsync(failing, "up", cluster.Layout.Directory);
-        Assert.Equal(ExitCode.NotUp, exitCode);
         Assert.StartsWith($"zzfs: {failing} ended at its start: address 127.0.0.1:", error, StringComparison.Ordinal);
         Assert.EndsWith(" is in use by another program\n", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.NotUp, exitCode);
 
         // A replica that its controller had to kill leaves its file, which then names nobody.
         Assert.DoesNotContain(cluster.Layout.Load().Parties, party => PidFile.Owner(cluster.Layout.PidFile(party.Id)) is not null);
