@@ -2,12 +2,6 @@ using ZZFs.Abstraction;
 
 namespace ZZFs.Stores;
 
-/// <summary>Sees one directory entry; valid during the call only. Returns whether it wants the next.</summary>
-public delegate bool EntryVisitor(ReadOnlySpan<byte> name, ObjectId target);
-
-/// <summary>Sees one metadata record; valid during the call only. Returns whether it wants the next.</summary>
-public delegate bool MetadataVisitor(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
-
 /// <summary>
 /// What the conformance wrapper asks of a file system or database beneath it: to keep abstract objects, their content
 /// blocks and directory entries, and a sorted map of the wrapper's own metadata, and to return to the last commit when
@@ -25,14 +19,9 @@ public delegate bool MetadataVisitor(ReadOnlySpan<byte> key, ReadOnlySpan<byte> 
 /// at or below the version asked for, and drops a row once no retained version lies between its birth and that of
 /// its successor. The interface stays as it is; a read-only second instance serves the old version.
 /// </para>
-/// <para>Used from one thread. Visitors may read from the store, and must not change it.</para>
 /// </remarks>
-public interface IBackingStore : IDisposable
+public interface IBackingStore : IStoreView
 {
-    /// <summary>The record of a place of the object array; null when nothing was ever written there.</summary>
-    /// <exception cref="StoreDamagedException">What is stored can't be a record.</exception>
-    ObjectRecord? ReadObject(uint index);
-
     /// <summary>
     /// Announces a new object at a free place, before its content and names. Type and device number are final;
     /// other attributes, and the record itself, may come as late as the commit.
@@ -49,25 +38,12 @@ public interface IBackingStore : IDisposable
     /// <remarks>The object's blocks and entries were removed before.</remarks>
     void WriteObject(ObjectRecord record);
 
-    /// <summary>Reads a content block into the start of <paramref name="destination"/> (a full block) and zeroes the rest.</summary>
-    /// <returns>False when the block is a hole; the destination is then all zero.</returns>
-    bool ReadBlock(uint index, ulong block, Span<byte> destination);
-
-    /// <summary>Whether the block is stored, that is, not a hole.</summary>
-    bool HasBlock(uint index, ulong block);
-
     /// <summary>Stores a block in its canonical form: without the zeros at its end, and never empty.</summary>
     void WriteBlock(uint index, ulong block, ReadOnlySpan<byte> content);
 
     /// <summary>Makes holes of the blocks from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     /// <returns>How many were stored.</returns>
     ulong RemoveBlocks(uint index, ulong first, ulong last);
-
-    /// <summary>The first stored block from <paramref name="first"/> to <paramref name="last"/>; null when all are holes.</summary>
-    ulong? NextBlock(uint index, ulong first, ulong last);
-
-    /// <summary>What a name of a directory stands for; null when it is free.</summary>
-    ObjectId? FindEntry(uint directory, ReadOnlySpan<byte> name);
 
     /// <summary>Gives an object a name that is free.</summary>
     void AddEntry(uint directory, ReadOnlySpan<byte> name, ObjectId target);
@@ -81,23 +57,11 @@ public interface IBackingStore : IDisposable
     /// <summary>Swaps what two names stand for.</summary>
     void ExchangeEntries(uint firstDirectory, ReadOnlySpan<byte> firstName, uint secondDirectory, ReadOnlySpan<byte> secondName);
 
-    /// <summary>Visits entries in byte order of their names: those at (if <paramref name="inclusive"/>) or after <paramref name="from"/>.</summary>
-    void ListEntries(uint directory, ReadOnlySpan<byte> from, bool inclusive, EntryVisitor visitor);
-
-    /// <summary>A metadata record; null when there is none.</summary>
-    byte[]? ReadMetadata(ReadOnlySpan<byte> key);
-
     /// <summary>Writes or replaces a metadata record.</summary>
     void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
 
     /// <summary>Removes the records with <paramref name="from"/> ≤ key &lt; <paramref name="to"/>.</summary>
     void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to);
-
-    /// <summary>The greatest key with <paramref name="low"/> ≤ key ≤ <paramref name="high"/>; null when there is none.</summary>
-    byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high);
-
-    /// <summary>Visits the records with <paramref name="from"/> ≤ key &lt; <paramref name="to"/> in byte order of their keys.</summary>
-    void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor);
 
     /// <summary>Makes everything since the last commit durable, all or nothing, before it returns.</summary>
     void Commit();
