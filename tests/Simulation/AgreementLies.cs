@@ -21,6 +21,45 @@ internal sealed class Dawdle(int milliseconds) : Behaviour
         [honest with { DelayMicroseconds = honest.DelayMicroseconds + (Random.Next(milliseconds) * 1000L) }];
 }
 
+/// <summary>Is slow with proposals only, and only towards some replicas.</summary>
+internal sealed class HoldBack(int milliseconds, uint replicas = uint.MaxValue) : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        bool isHeld = KindOf(honest.Bytes) == MessageKind.PrePrepare && ((replicas >> (int)honest.To.Index) & 1) != 0;
+        return [isHeld ? honest with { DelayMicroseconds = honest.DelayMicroseconds + (milliseconds * 1000L) } : honest];
+    }
+}
+
+/// <summary>A backup that hands on proposals which its primary never made.</summary>
+internal sealed class ProposeForPrimary : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        yield return honest;
+        if (KindOf(honest.Bytes) != MessageKind.Prepare)
+            yield break;
+        MessageReader reader = ReaderOf(honest.Bytes);
+        if (!Vote.TryRead(ref reader, out Vote vote))
+            yield break;
+        var next = new SequenceNumber(vote.Number.Value + 1 + (ulong)Random.Next(4));
+        var batch = new Batch(EntryKind.Requests, new Timestamp(1_700_000_000_000_000_000), [RandomDigest()]);
+        yield return honest with { Bytes = Write(new PrePrepare(vote.View, next, batch).Write) };
+    }
+}
+
+/// <summary>Never votes.</summary>
+internal sealed class WithholdVotes : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) => KindOf(honest.Bytes) is MessageKind.Prepare or MessageKind.Commit ? [] : [honest];
+}
+
+/// <summary>Says nothing wrong, but its hypervisor takes its machine back to older images (World.Hypervisors).</summary>
+internal sealed class OldImages : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest) => [honest];
+}
+
 /// <summary>Sends old messages again, to anybody.</summary>
 internal sealed class Replay : Behaviour
 {

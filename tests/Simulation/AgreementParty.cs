@@ -13,7 +13,7 @@ internal sealed class AgreementParty : Party
     private readonly bool always;
     private Replica replica;
     private AgreementInbox inbox;
-    private readonly SimulatedLog log;
+    private SimulatedLog log;
     private bool syncUnderWay;
     private ulong syncingRecords;
     private bool mayHaveLost;
@@ -110,6 +110,12 @@ internal sealed class AgreementParty : Party
         log.LoseUnsynced(random);
         mayHaveLost = true;
     }
+
+    /// <summary>A copy of its disk.</summary>
+    public SimulatedLog TakeImage() => log.Copy();
+
+    /// <summary>Its disk becomes what it once was; the process is down.</summary>
+    public void ReturnTo(SimulatedLog image) => log = image;
 
     public override void Crash()
     {

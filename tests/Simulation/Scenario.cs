@@ -36,6 +36,7 @@ internal static class Scenario
             ClientsDie = random.Next(2) * 0.4,
             Syncs = 0.01 * (1 + (4 * random.Next(3))),
             ClockJumpEveryMilliseconds = random.Next(3) == 0 ? 300 : 0,
+            PauseEveryMilliseconds = random.Next(4) == 0 ? 60 << random.Next(4) : 0,
         };
 
         // With f + 1 awake, everything but replies needs each of them.
@@ -113,6 +114,14 @@ internal static class Scenario
             "files" => rough with { Files = true },
             "long run" => calm with { OperationsPerClient = 1200, CheckpointInterval = 8 },
             "site power" => SitePower(rough with { Loss = 0.03 * random.Next(2), AgreementLiars = random.Next(calm.Faults + 1) }, random),
+            // Its views may end early again and again, so that the last one's timers are long.
+            "held machines" => rough with { EndAtMilliseconds = 90_000, PauseEveryMilliseconds = 40, CrashEveryMilliseconds = 400, AgreementLiars = random.Next(calm.Faults + 1) },
+            "old images" => rough with { AgreementLiars = calm.Faults, Lies = () => [new OldImages()], CrashEveryMilliseconds = 200 },
+            "slow primary" => SlowPrimary(calm, uint.MaxValue),
+
+            // f correct replicas, who can't depose it alone; the others that lie don't vote, so that they are needed.
+            "slow primary to some" => SlowPrimary(calm with { Faults = 2 }, 0b0000110),
+            "proposing for the primary" => calm with { Faults = 1, AgreementLiars = 1, FirstLiar = 1, Lies = () => [new ProposeForPrimary()], ViewsStay = true },
             "hostile clients" => calm with { HostileClients = 2, ViewsStay = true },
             "flood" => rough with { AgreementLiars = calm.Faults, HostileClients = 2, Lies = () => [new Flood()] },
             "false holders" => calm with { HostileClients = 2, ViewsStay = true, AgreementLiars = calm.Faults, Lies = () => [new ClaimHeld()] },
@@ -125,6 +134,23 @@ internal static class Scenario
             },
             "false alarms" => calm with { AgreementLiars = calm.Faults, Lies = () => [new CryWolf(), new Replay()], RecoverAtMilliseconds = 800 },
             _ => throw new ArgumentException($"There is no scenario \"{name}\"."),
+        };
+    }
+
+    // One request at a time, so that all the time that the primary takes is seen.
+    private static SimulationOptions SlowPrimary(SimulationOptions calm, uint replicas)
+    {
+        int lying = 0;
+        return calm with
+        {
+            Clients = 1,
+            InFlightPerClient = 1,
+            OperationsPerClient = 400,
+            HealAtMilliseconds = 0,
+            EndAtMilliseconds = 12_000,
+            AgreementLiars = calm.Faults,
+            FirstLiar = 0,
+            Lies = () => lying++ == 0 ? [new HoldBack(90, replicas)] : [new WithholdVotes()],
         };
     }
 
@@ -171,7 +197,7 @@ internal static class Scenario
         _ => [new Dawdle(100), new Replay()],
     };
 
-    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(17) switch
+    private static Behaviour AgreementLie(DeterministicRandom random, Quorum quorum) => random.Next(18) switch
     {
         0 => new Mute(null, 0),
         1 => new Mute(PartyRole.Agreement, (uint)random.Next(1 << quorum.AgreementReplicas)),
@@ -187,6 +213,7 @@ internal static class Scenario
         13 => new ForgeSynced(),
         14 => new ClaimHeld(),
         15 => new ForgeAffidavits(),
+        16 => random.Next(2) == 0 ? new OldImages() : new HoldBack(20 + random.Next(200), (uint)random.Next(1 << quorum.AgreementReplicas)),
         _ => random.Next(3) switch { 0 => new WantViews(), 1 => new WithholdBodies(), _ => new CryWolf() },
     };
 }

@@ -26,6 +26,12 @@ internal sealed class SimulatedLog
         Sync();
     }
 
+    private SimulatedLog(SimulatedLog other)
+    {
+        head = other.head;
+        segments.AddRange(other.segments.Select(segment => segment.Copy()));
+    }
+
     /// <summary>Bytes of all segments.</summary>
     public long Bytes => segments.Sum(segment => segment.Bytes);
 
@@ -129,6 +135,9 @@ internal sealed class SimulatedLog
         AppendedRecords = framedRecords = 0;
     }
 
+    /// <summary>What is written, as if on another disk.</summary>
+    public SimulatedLog Copy() => new(this);
+
     /// <summary>The damage is dealt with.</summary>
     public void ForgetLost() => Lost = null;
 
@@ -164,6 +173,14 @@ internal sealed class SimulatedLog
         {
             Records.AddRange(records);
             Bytes += records.Sum(record => (long)record.Length);
+        }
+
+        public Segment Copy()
+        {
+            var copy = new Segment { Highest = Highest, HeadBytes = HeadBytes };
+            copy.Add(Records);
+            copy.Synced = copy.Records.Count;
+            return copy;
         }
 
         public void Cut(int kept)

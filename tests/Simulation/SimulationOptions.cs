@@ -27,6 +27,9 @@ internal sealed record SimulationOptions
     /// <summary>Mean time between crashes of a random replica, in milliseconds; 0 for none. At most f are down at once.</summary>
     public int CrashEveryMilliseconds { get; init; }
 
+    /// <summary>Mean time between pauses of a random party by its hypervisor, in milliseconds; 0 for none.</summary>
+    public int PauseEveryMilliseconds { get; init; }
+
     /// <summary>Mean time between partitions of the network, in milliseconds; 0 for none.</summary>
     public int PartitionEveryMilliseconds { get; init; }
 

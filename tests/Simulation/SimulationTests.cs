@@ -101,6 +101,34 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
         Assert.Equal(600, world.Completed);
     }
 
+    /// <summary>
+    /// Hypervisors that hold machines, with or without their clocks and links, and lying ones that take a disk back to an
+    /// older image.
+    /// </summary>
+    [Theory]
+    [InlineData("held machines")]
+    [InlineData("old images")]
+    public void Survives_what_hypervisors_do(string scenario)
+    {
+        for (ulong seed = 1; seed <= 20; seed++)
+            new World(Scenario.Named(scenario, seed)).Run();
+    }
+
+    /// <summary>
+    /// A primary that holds every proposal back for 90 ms, from all or from f correct replicas that are needed, costs a second
+    /// or so in all, not 90 ms per operation.
+    /// </summary>
+    [Theory]
+    [InlineData("slow primary")]
+    [InlineData("slow primary to some")]
+    public void A_slow_primary_gains_little(string scenario)
+    {
+        var world = new World(Scenario.Named(scenario, 1));
+        world.Run();
+        Assert.Equal(400, world.Completed);
+        Assert.True(world.Milliseconds < 6000, $"it took {world.Milliseconds} ms");
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -3,7 +3,7 @@ using Agreement.Protocol;
 
 namespace Simulation;
 
-// What goes wrong: attacks, disks, partitions, crashes, power, clocks.
+// What goes wrong: attacks, disks, partitions, crashes, power, clocks. What hypervisors do wrong is in World.Hypervisors.
 internal sealed partial class World
 {
     private void ScheduleAttack(PartyId self, HostileClient attacker) => Schedule(2000 + random.Next(8000), () =>

@@ -9,7 +9,7 @@ internal sealed partial class World
 {
     private void ScheduleTick(Party party) => Schedule(TickMicroseconds + random.Next(1000), () =>
     {
-        if (party.IsUp)
+        if (party.IsUp && !party.IsPaused)
             Turn(party, party.Tick);
         ScheduleTick(party);
     });
@@ -23,10 +23,16 @@ internal sealed partial class World
     private static bool Talks(Party one, Party other) =>
         !(one.Id.Role == other.Id.Role && one.Id.Role != PartyRole.Agreement);
 
-    // One turn of a shell: clock, step, end of turn, persist, send.
-    private void Turn(Party party, Action step)
+    // One turn of a shell: clock, step, end of turn, persist, send. That of a party which is held comes later.
+    private void Turn(Party party, Action step, bool isMessage = false)
     {
-        party.SetClock(Milliseconds);
+        if (party.IsPaused)
+        {
+            party.Wait(step, isMessage);
+            return;
+        }
+
+        party.SetClock(Milliseconds - party.ClockLagMilliseconds);
         step();
         party.EndTurn();
         party.Persist();
@@ -106,6 +112,6 @@ internal sealed partial class World
                 Tell(to, behaviour.Receive(from, bytes));
         }
 
-        Turn(party, () => party.Deliver(from, bytes));
+        Turn(party, () => party.Deliver(from, bytes), isMessage: true);
     }
 }

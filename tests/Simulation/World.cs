@@ -76,6 +76,13 @@ internal sealed partial class World
             ScheduleCrash();
         if (options.ClockJumpEveryMilliseconds > 0)
             ScheduleClockJump();
+        if (options.PauseEveryMilliseconds > 0)
+            SchedulePause();
+        foreach ((PartyId id, Behaviour[] lies) in liars)
+        {
+            if (parties[id] is AgreementParty replica && lies.Any(lie => lie is OldImages))
+                ScheduleOldImages(replica);
+        }
     }
 
     /// <summary>Operations that clients got answers to.</summary>

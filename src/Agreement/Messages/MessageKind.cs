@@ -89,4 +89,7 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.FetchClusterState"/>: client to agreement replicas.</summary>
     FetchClusterState = 29,
+
+    /// <summary><see cref="Messages.FetchProposals"/>: among agreement replicas.</summary>
+    FetchProposals = 30,
 }

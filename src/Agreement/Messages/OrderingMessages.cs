@@ -247,6 +247,32 @@ public readonly record struct FetchOrders(SequenceNumber First)
     }
 }
 
+/// <summary>
+/// A backup asks a peer that voted for them for the PRE-PREPAREs of a view that its primary has not sent it.
+/// </summary>
+/// <param name="View">The view.</param>
+/// <param name="First">The lowest number wanted.</param>
+/// <param name="Wanted">Bit i: the number First + i is wanted.</param>
+/// <remarks>Layout: kind (1), view (8), first number (8), mask (8).</remarks>
+public readonly record struct FetchProposals(View View, SequenceNumber First, ulong Wanted)
+{
+    /// <summary>Appends the message.</summary>
+    public void Write(MessageWriter writer)
+    {
+        writer.WriteByte((byte)MessageKind.FetchProposals);
+        writer.WriteUInt64(View.Value);
+        writer.WriteUInt64(First.Value);
+        writer.WriteUInt64(Wanted);
+    }
+
+    /// <summary>Parses what follows the kind byte.</summary>
+    public static bool TryRead(ref MessageReader reader, out FetchProposals message)
+    {
+        message = new FetchProposals(new View(reader.ReadUInt64()), new SequenceNumber(reader.ReadUInt64()), reader.ReadUInt64());
+        return reader.Complete;
+    }
+}
+
 /// <summary>A client asks how the cluster stands: what it was told once may have been lost, or have changed.</summary>
 /// <remarks>Layout: kind (1).</remarks>
 public readonly record struct FetchClusterState

@@ -75,6 +75,9 @@ public sealed class AgreementInbox(Replica replica)
             case MessageKind.WantView when WantView.TryRead(ref reader, out WantView wanted):
                 replica.OnWantView(Verified<WantView>.OverLink(from, wanted));
                 return true;
+            case MessageKind.FetchProposals when FetchProposals.TryRead(ref reader, out FetchProposals wanted):
+                replica.OnFetchProposals(Verified<FetchProposals>.OverLink(from, wanted));
+                return true;
             case MessageKind.ViewChange when ViewChange.TryRead(ref reader, out ViewChange change):
                 replica.OnViewChange(Verified<ViewChange>.OverLink(from, change));
                 return true;

@@ -47,6 +47,18 @@ internal struct VoteSet
         return count;
     }
 
+    /// <summary>Whether so many, not counting the replicas in <paramref name="except"/>, voted alike in this view.</summary>
+    public readonly bool HasAgreement(View view, int votes, uint except)
+    {
+        for (uint rest = present & ~except; rest != 0; rest &= rest - 1)
+        {
+            if (Count(view, digests[BitOperations.TrailingZeroCount(rest)], except) >= votes)
+                return true;
+        }
+
+        return false;
+    }
+
     public void Clear() => present = 0;
 }
 
@@ -103,6 +115,15 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
 
     /// <summary>When the proposal came, in milliseconds.</summary>
     public long Since;
+
+    /// <summary>Since when f + 1 PREPAREs of the present view speak of a proposal that has not come, in milliseconds, or 0.</summary>
+    public long VotedSince;
+
+    /// <summary>When that proposal was last asked for.</summary>
+    public long ProposalAskedAt;
+
+    /// <summary>How often it was asked for.</summary>
+    public int ProposalAsked;
 
     /// <summary>When missing bodies were last asked for.</summary>
     public long BodiesAskedAt;
@@ -201,8 +222,8 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
         History = default;
         RecordsAtDelivery = 0;
         BodyBytes = 0;
-        Since = BodiesAskedAt = 0;
-        BodiesAsked = 0;
+        Since = BodiesAskedAt = VotedSince = ProposalAskedAt = 0;
+        BodiesAsked = ProposalAsked = 0;
         Prepares.Clear();
         Commits.Clear();
         Reports.Clear();

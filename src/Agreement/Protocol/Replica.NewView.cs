@@ -60,6 +60,7 @@ public sealed partial class Replica
         primaryLostAt = (lostReplicas & (1u << Primary)) != 0 ? now : 0;
         pace.Reset();
         pool.BeginView();
+        NoteEarlyVotes();
         if (choice.Stable is not null && choice.Stable.State.Number > LowWaterMark)
             BecomeStable(choice.Stable);
         bool rollsBack = choice.Incarnation != Incarnation || Contradicts(View, choice);

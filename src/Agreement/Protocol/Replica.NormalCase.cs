@@ -56,11 +56,11 @@ public sealed partial class Replica
             Requests.Return(request);
     }
 
-    /// <summary>A proposal of the primary.</summary>
+    /// <summary>A proposal of the primary, from itself or handed on by a backup.</summary>
     public void OnPrePrepare(in Verified<PrePrepare> message)
     {
         PrePrepare proposed = message.Value;
-        if (proposed.View != View || !InView || message.Sender.Index != (uint)Primary || IsPrimary)
+        if (proposed.View != View || !InView || IsPrimary)
         {
             Rejections.Count(Rejection.WrongView);
             return;
@@ -73,6 +73,12 @@ public sealed partial class Replica
         }
 
         LogSlot slot = log[proposed.Number];
+        if (message.Sender.Index != (uint)Primary && !IsProposalProven(slot, proposed.Batch))
+        {
+            Rejections.Count(Rejection.WrongSender);
+            return;
+        }
+
         if (slot.Chosen is not null)
         {
             if (TakeChosen(slot, proposed.Batch))
@@ -111,6 +117,8 @@ public sealed partial class Replica
         if (FindVotedSlot(message) is not { } slot || isPrimarys)
             return;
         slot.Prepares.Add((int)message.Sender.Index, message.Value.View, message.Value.Batch);
+        if (slot.Batch is null)
+            NoteVoted(slot, message.Value);
         CheckPrepared(slot);
         TryDeliver();
     }

@@ -45,7 +45,7 @@ public sealed partial class Replica
             : IsRequestOverdue(patience) ? Suspicion.RequestOverdue
             : IsDurabilityOverdue(2 * patience) ? Suspicion.DurabilityOverdue
             : IsEpochChangeOverdue(patience) ? Suspicion.EpochOverdue
-            : !IsPrimary && pace.IsSlow(options.SlowPrimaryMilliseconds) ? Suspicion.SlowPrimary
+            : !IsPrimary && pace.IsSlow(now) ? Suspicion.SlowPrimary
             : null;
         if (suspicion is { } reason)
         {
@@ -75,7 +75,8 @@ public sealed partial class Replica
     {
         if (Delivered >= HighestForRequests || logBytes >= options.MaximumLogBytes / 2)
             return false;
-        return pool.IsOverdue(now, enteredAt, patience / 8, patience, isValid, passOn);
+        long grace = IsPrimary ? patience / 8 : Math.Min(patience / 8, pace.PassOnMilliseconds);
+        return pool.IsOverdue(now, enteredAt, grace, patience, isValid, passOn);
     }
 
     // The client may have left the primary out.

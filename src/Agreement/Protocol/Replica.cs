@@ -60,7 +60,7 @@ public sealed partial class Replica
         peersSynced = new Synced?[quorum.AgreementReplicas];
         helpedAt = new long[quorum.AgreementReplicas];
         fillGrantedAt = new long[quorum.AgreementReplicas];
-        pace = new PrimaryPace();
+        pace = new PrimaryPace(options.SlowPrimaryMilliseconds);
         otherReplicas = ((1u << quorum.AgreementReplicas) - 1) & ~(1u << id);
         log = new MessageLog(options.Window, quorum, Digests);
         pool = new RequestPool(clients, quorum, options, Requests);
@@ -129,7 +129,7 @@ public sealed partial class Replica
 
     /// <summary>Whether something waits that time may have to help along; else the shell may tick rarely.</summary>
     public bool HasWork =>
-        pool.Waiting > 0 || highestActive > Delivered || deferredOrders.Count > 0 || !InView || justifiedAt != 0 || chosenMissing > 0;
+        pool.Waiting > 0 || highestActive > Delivered || highestVoted > Delivered || deferredOrders.Count > 0 || !InView || justifiedAt != 0 || chosenMissing > 0;
 
     /// <summary>Request bodies held, those waiting to be ordered included.</summary>
     public int HeldRequests => pool.Held;
@@ -161,6 +161,7 @@ public sealed partial class Replica
         pool.Expire(now);
         SendDeferredOrders();
         ReleaseAffidavits();
+        FetchOverdueProposals();
         FetchOverdueBodies();
         if (chosenMissing > 0 && now - batchesAskedAt >= FetchBatchMilliseconds)
             FetchChosen();

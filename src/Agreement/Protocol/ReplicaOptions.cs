@@ -21,6 +21,11 @@ public sealed record ReplicaOptions
     /// <summary>How far a fresh proposal's timestamp may be from a backup's clock, in nanoseconds.</summary>
     public long TimestampDriftNanoseconds { get; init; } = 10_000_000_000;
 
+    /// <summary>
+    /// How long a proposal may be missing for which f + 1 replicas voted, before it is fetched from them, in milliseconds.
+    /// </summary>
+    public int ProposalGraceMilliseconds { get; init; } = 4;
+
     /// <summary>How long a missing body may take before it is fetched, in milliseconds.</summary>
     public int BodyGraceMilliseconds { get; init; } = 4;
 
@@ -55,10 +60,10 @@ public sealed record ReplicaOptions
     public int PrimaryDownMilliseconds { get; init; } = 150;
 
     /// <summary>
-    /// Mean time for which the primary may hold requests back that were passed on to it and that it could propose, in
-    /// milliseconds.
+    /// Mean time for which the primary may always hold requests back that were passed on to it and that it could propose, in
+    /// milliseconds; longer where agreement itself takes long.
     /// </summary>
-    public int SlowPrimaryMilliseconds { get; init; } = 100;
+    public int SlowPrimaryMilliseconds { get; init; } = 20;
 
     /// <summary>How long an amnesic replica waits for the others to begin a view without it, in milliseconds.</summary>
     public int AmnesicMilliseconds { get; init; } = 1500;

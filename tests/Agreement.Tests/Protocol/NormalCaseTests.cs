@@ -43,7 +43,7 @@ public class NormalCaseTests
     {
         var backup = new ReplicaHarness(1);
         Assert.Empty(backup.PrePrepare(1, Null(), primary: impostor).Prepares);
-        Assert.Equal(1ul, backup.Rejected(Rejection.WrongView));
+        Assert.Equal(1ul, backup.Rejected(Rejection.WrongSender));
     }
 
     [Fact]

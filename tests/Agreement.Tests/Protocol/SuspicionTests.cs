@@ -86,33 +86,63 @@ public class SuspicionTests
     }
 
     // Aardvark: a primary that proposes just in time for every timer is still slower than it need be.
-    [Fact]
-    public void A_primary_that_holds_requests_back_is_changed()
+    [Theory]
+    [InlineData(400)]
+    [InlineData(90)]
+    [InlineData(60)]
+    public void A_primary_that_holds_requests_back_is_changed(int milliseconds)
     {
         var backup = new ReplicaHarness(1);
-        WantView? want = null;
-        for (ulong sequence = 1; sequence <= 40 && want is null; sequence++)
-        {
-            Request request = Ask(0, sequence);
-            backup.Receive(request);
-            want = FirstWant(backup, 400);
-            backup.Deliver(Batch([request], (long)sequence));
-        }
-
-        Assert.NotNull(want);
+        Assert.True(IsWanted(backup, () => milliseconds, agreement: 1));
     }
 
     [Fact]
     public void A_primary_that_proposes_at_once_is_not()
     {
         var backup = new ReplicaHarness(1);
-        for (ulong sequence = 1; sequence <= 20; sequence++)
+        Assert.False(IsWanted(backup, () => 10, agreement: 1));
+    }
+
+    // Where agreement itself takes long, a primary can't be quick.
+    [Fact]
+    public void What_is_slow_follows_from_what_agreement_takes()
+    {
+        Assert.False(IsWanted(new ReplicaHarness(1), () => 60, agreement: 30));
+        Assert.True(IsWanted(new ReplicaHarness(1), () => 60, agreement: 1));
+    }
+
+    // Of a machine, say: it proves nothing, and comes again.
+    [Fact]
+    public void One_long_pause_now_and_then_changes_no_view()
+    {
+        var backup = new ReplicaHarness(1);
+        int turn = 0;
+        Assert.False(IsWanted(backup, () => turn++ % 10 == 9 ? 700 : 5, agreement: 1));
+    }
+
+    // An adversary that delays messages can't make views flap: each time more is tolerated, for a minute.
+    [Fact]
+    public void Who_was_found_slow_often_gets_more_time()
+    {
+        var pace = new PrimaryPace(20);
+        Assert.True(IsFoundSlow(pace, 30, now: 0));
+        Assert.False(IsFoundSlow(pace, 30, now: 1000));
+        Assert.True(IsFoundSlow(pace, 50, now: 2000));
+        Assert.False(IsFoundSlow(pace, 50, now: 3000));
+        Assert.True(IsFoundSlow(pace, 50, now: 70_000));
+    }
+
+    private static bool IsFoundSlow(PrimaryPace pace, long held, long now)
+    {
+        pace.Reset();
+        for (int i = 0; i < 40; i++)
         {
-            Request request = Ask(0, sequence);
-            backup.Receive(request);
-            Assert.Null(FirstWant(backup, 20));
-            backup.Deliver(Batch([request], (long)sequence));
+            pace.Proposed(held);
+            if (pace.IsSlow(now))
+                return true;
         }
+
+        return false;
     }
 
     // DESIGN §5: "A delivered FSYNC or checkpoint number without 2f+1 SYNCED runs a view-change timer".
@@ -127,6 +157,25 @@ public class SuspicionTests
         backup.Receive(PartyId.Agreement(0), new Synced(default, new SequenceNumber(1), backup.Replica.HistoryDigest).Write);
         backup.Receive(PartyId.Agreement(2), new Synced(default, new SequenceNumber(1), Null().Digest).Write);
         Assert.NotNull(FirstWant(backup, 4000));
+    }
+
+    // Whether another view is wanted within twenty requests that are proposed after so many milliseconds and take so many more.
+    private static bool IsWanted(ReplicaHarness backup, Func<int> held, int agreement)
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            ulong number = backup.Replica.Delivered.Value + 1;
+            Request request = Ask(0, number);
+            backup.Receive(request);
+            if (FirstWant(backup, held()) is not null)
+                return true;
+            Batch batch = Batch([request], (long)number);
+            backup.PrePrepare(number, batch);
+            backup.Skip(agreement);
+            backup.Deliver(batch);
+        }
+
+        return false;
     }
 
     private static WantView? FirstWant(ReplicaHarness backup, long within)

@@ -75,6 +75,8 @@ internal sealed class Turn
 
     public IReadOnlyList<FetchOrders> OrderRequests => Decode<FetchOrders>(MessageKind.FetchOrders, FetchOrders.TryRead);
 
+    public IReadOnlyList<FetchProposals> ProposalRequests => Decode<FetchProposals>(MessageKind.FetchProposals, FetchProposals.TryRead);
+
     public IReadOnlyList<Reply> Replies => Decode<Reply>(MessageKind.Reply, Reply.TryRead);
 
     public IReadOnlyList<FetchReply> ReplyRequests => Decode<FetchReply>(MessageKind.FetchReply, FetchReply.TryRead);

@@ -12,7 +12,7 @@ internal static class MutantCompiler
     private static readonly string[] Sources =
     [
         "src/Agreement/Messages", "src/Agreement/Protocol", "src/Agreement/Crypto/Verified.cs",
-        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Stores/IBackingStore.cs", "src/ZZFs/Stores/StoreException.cs",
+        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Stores/IBackingStore.cs", "src/ZZFs/Stores/IStoreView.cs", "src/ZZFs/Stores/StoreException.cs",
         "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation", "tests/Simulation/Workloads",
         "tests/ZZFs.Tests/Abstraction/Model", "tests/ZZFs.Tests/Stores/MemoryStore.cs",
     ];

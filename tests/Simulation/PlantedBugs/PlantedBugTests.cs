@@ -37,6 +37,9 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("The log is never cut", Protocol + "Replica.Checkpoints.cs", "Output.TruncateUpTo = state.Number;", "Output.TruncateUpTo = default;", "long run", 1),
         new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 100),
         new("An incarnation without its entry is handed on", Protocol + "NewViewChoice.cs", "choice is not null && LacksBeginning(choice, gap)", "choice is not null && LacksBeginning(choice, gap) && view.Value == 0", "unheard incarnation"),
+        new("A primary may be as slow as it likes", Protocol + "PrimaryPace.cs", "held <= Bound", "held <= int.MaxValue", "slow primary", 1),
+        new("Proposals come from the primary only", Protocol + "Replica.Proposals.cs", "            highestVoted = slot.Number;", "            highestVoted = default;", "slow primary to some", 1),
+        new("Anybody may hand proposals on", Protocol + "Replica.Proposals.cs", "except: (1u << Primary) | (1u << id)) >= quorum.Weak;", "except: (1u << Primary) | (1u << id)) >= 0;", "proposing for the primary"),
         new("A file keeps its bytes when it is cut short", "src/ZZFs/Abstraction/ConformanceWrapper.Content.cs", "content.Clear(file, size, file.SizeBytes);", "", "files"),
     ];
 
