@@ -18,6 +18,9 @@ internal sealed class Cluster : IDisposable
     private readonly List<string> _mounts = [];
     private readonly EventHandler _onExit;
     private LoopDisk? _disk;
+
+    // What nodes are started with.
+    private string _nodeProgram = Program;
     private bool _disposed;
 
     private Cluster()
@@ -76,15 +79,27 @@ internal sealed class Cluster : IDisposable
     }
 
     /// <summary>Makes a cluster on a disk of its own, which can lose power, and starts it.</summary>
-    public static Cluster StartedOnDisk(int mebibytes, params string[] options)
+    public static Cluster StartedOnDisk(int mebibytes, params string[] options) => StartedOnDisk(mebibytes, liar: null, options);
+
+    /// <summary>
+    /// The same with an agreement replica that claims that everything is on its disk, keeps nothing, and votes again when it
+    /// starts again. The nodes run the program with which tests lie.
+    /// </summary>
+    public static Cluster StartedOnDisk(int mebibytes, string? liar, string[] options)
     {
         var cluster = new Cluster();
         try
         {
             cluster._disk = LoopDisk.Create(cluster.Folder, mebibytes);
             Zzfs(["init", cluster.ClusterDirectory, .. options]).Succeeded();
+            if (liar is not null)
+            {
+                File.WriteAllText(Path.Combine(cluster.ClusterDirectory, liar, "forgetful"), "");
+                cluster._nodeProgram = cluster.MakeLyingProgram();
+            }
+
             Tool.Shell("mkdir \"$2\"; cp -a \"$1\"/cluster.json \"$1\"/c[0-9]* \"$2\"; sync -f \"$1\"", arguments: [cluster.ClusterDirectory, cluster.ClientDirectory]).Succeeded();
-            Zzfs("up", cluster.ClusterDirectory).Succeeded();
+            Tool.Run(cluster._nodeProgram, ["up", cluster.ClusterDirectory]).Succeeded();
             return cluster;
         }
         catch
@@ -165,7 +180,7 @@ internal sealed class Cluster : IDisposable
     /// </returns>
     public async Task<(long LogBytes, bool UnsyncedFile)> LosePower(TimeSpan bound)
     {
-        using var loss = _disk!.LosePower(ClusterDirectory, ClusterProcesses.NodesOf(ClusterDirectory));
+        using var loss = _disk!.LosePower(ClusterDirectory, _nodeProgram, ClusterProcesses.NodesOf(ClusterDirectory));
         await Eventually.Holds(() => loss.HasExited, bound, "the site is up again after a loss of power");
         var words = loss.Wait().Succeeded().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         return (long.Parse(words[0], CultureInfo.InvariantCulture), words[1] == "nothing");
@@ -208,6 +223,14 @@ internal sealed class Cluster : IDisposable
 
         _disk?.Dispose();
         Tool.Run("rm", ["-rf", "--one-file-system", Folder]).Succeeded();
+    }
+
+    private string MakeLyingProgram()
+    {
+        var script = PathOf("lying");
+        File.WriteAllText(script, $"#!/bin/sh\nZZFS_TEST_REAL=yes exec '{Path.Combine(AppContext.BaseDirectory, "zzfs-test")}' \"$@\"\n");
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return script;
     }
 
     private static string FindRoot()

@@ -73,17 +73,18 @@ internal sealed class LoopDisk : IDisposable
     /// its journal makes of what had reached the disk, the kernel's boot id is another, and the nodes are started.
     /// </summary>
     /// <param name="cluster">The cluster directory.</param>
+    /// <param name="program">Starts the nodes.</param>
     /// <param name="nodes">The processes on it, in the order in which they die.</param>
     /// <returns>
     /// A program that does all of it, and prints how many bytes of the agreement replicas' logs were lost, and <c>nothing</c> if the disk kept
     /// nothing of a file that was written just before and not synced. It is one program, because a
     /// process with open files of a mount that waits can't start others: their exec would wait for the files to be flushed.
     /// </returns>
-    public Tool LosePower(string cluster, IEnumerable<int> nodes)
+    public Tool LosePower(string cluster, string program, IEnumerable<int> nodes)
     {
         var copy = Path.Combine(_folder, $"disk-{++_losses}.img");
         var tool = Tool.Start(
-            "sh", ["-euc", PowerLoss, "sh", MountPoint, _image, copy, Options, cluster, Cluster.Program, .. nodes.Select(node => $"{node}")]);
+            "sh", ["-euc", PowerLoss, "sh", MountPoint, _image, copy, Options, cluster, program, .. nodes.Select(node => $"{node}")]);
         _image = copy;
         return tool;
     }

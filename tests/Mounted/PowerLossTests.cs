@@ -23,6 +23,16 @@ public sealed class PowerLossTests
         Assert.Contains("casts none until that is safe", File.ReadAllText(Path.Combine(cluster.ClusterDirectory, "a0", "node.log")));
     }
 
+    // What it had acknowledged counted on 2f + 1 disks, one of which was a lie (DESIGN §5, §6).
+    [RootClusterFact("mkfs.ext4", "losetup")]
+    public async Task One_agreement_replica_may_lie_about_its_disk()
+    {
+        using var cluster = Cluster.StartedOnDisk(DiskMebibytes, liar: "a2", ["--durability", "fsync"]);
+        await LosePowerUnderWriters(cluster, logsLose: true);
+        Assert.Contains("a2 starts without a memory", File.ReadAllText(Path.Combine(cluster.ClusterDirectory, "a2", "node.log")));
+        Assert.False(Directory.Exists(Path.Combine(cluster.ClusterDirectory, "a2", "data", "log")));
+    }
+
     [RootClusterFact("mkfs.ext4", "losetup")]
     public async Task Under_durability_always_nothing_is_lost_at_all()
     {
