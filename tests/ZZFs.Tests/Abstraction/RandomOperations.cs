@@ -9,7 +9,12 @@ namespace ZZFs.Tests.Abstraction;
 /// <summary>Seeded operations that mostly make sense: few names, objects that mostly exist, offsets near block bounds.</summary>
 internal sealed class RandomOperations(int seed, ModelFileSystem model)
 {
-    private static readonly string[] Names = ["a", "b", "c", "d", "long-name-with-several-bytes", "\u00e9", "z"];
+    // Any byte but / and NUL may be in a name, up to 255 of them.
+    private static readonly byte[][] Names =
+    [
+        .. ((string[])["a", "b", "c", "d", "long-name-with-several-bytes", "\u00e9", "z", "...", " ", "a\nb", "*?[$(x)`"]).Select(Encoding.UTF8.GetBytes),
+        [1], [0xff, 0xfe, 0x80], [.. Enumerable.Repeat((byte)'x', Specification.MaximumNameBytes)], [.. Enumerable.Range(1, 255).Select(one => (byte)(one == '/' ? 255 : one))],
+    ];
 
     private readonly Random random = new(seed);
 
@@ -105,7 +110,8 @@ internal sealed class RandomOperations(int seed, ModelFileSystem model)
 
     private ObjectId? Orphan() => model.Everything().FirstOrDefault(one => one.OrphanOf is not null)?.Id;
 
-    private ReadOnlyMemory<byte> Name() => Encoding.UTF8.GetBytes(Names[random.Next(Names.Length)]);
+    // Few of them most of the time, or hardly anything would have the same name.
+    private ReadOnlyMemory<byte> Name() => Names[random.Next(random.Next(3) == 0 ? Names.Length : 7)];
 
     private ushort Mode() => (ushort)random.Next(0x1000);
 

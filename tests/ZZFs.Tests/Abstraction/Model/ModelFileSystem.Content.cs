@@ -131,13 +131,34 @@ internal sealed partial class ModelFileSystem
         if (source == target && o.SourceOffset < o.TargetOffset + o.Length && o.TargetOffset < o.SourceOffset + o.Length)
             throw new Refused(Errno.EINVAL);
         byte[] data = [.. source.Content.Skip((int)o.SourceOffset).Take((int)o.Length)];
-        if (data.Length > 0)
-        {
-            Replace(target, Overwritten(target.Content, (int)o.TargetOffset, data));
+        int copied = CopyWhatFits(target, (int)o.TargetOffset, data);
+        if (copied == 0 && data.Length > 0)
+            throw new Refused(Errno.ENOSPC);
+        if (copied > 0)
             TouchContent(target);
+        return Described(target) with { Number = (ulong)copied };
+    }
+
+    // Block by block of the target; less than asked for when the volume is full, as with copy_file_range(2).
+    private int CopyWhatFits(ModelObject target, int offset, byte[] data)
+    {
+        int copied = 0;
+        while (copied < data.Length)
+        {
+            int count = Math.Min(Specification.BlockBytes - ((offset + copied) % Specification.BlockBytes), data.Length - copied);
+            try
+            {
+                Replace(target, Overwritten(target.Content, offset + copied, data[copied..(copied + count)]));
+            }
+            catch (Refused)
+            {
+                break;
+            }
+
+            copied += count;
         }
 
-        return Described(target) with { Number = (ulong)data.Length };
+        return copied;
     }
 
     private static byte[] Overwritten(byte[] content, int offset, byte[] data)
