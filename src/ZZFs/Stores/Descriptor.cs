@@ -45,12 +45,14 @@ internal sealed unsafe partial class Descriptor : IDisposable
     /// <summary>Opens a directory by the operator's path, of which symlinks are followed.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="store">What messages call the store.</param>
+    /// <param name="isOwn">Whether it is the store's: only its owner may look into a directory without a trace in its access time.</param>
     /// <exception cref="StoreException">It can't be opened.</exception>
-    public static Descriptor OpenRoot(string path, string store)
+    public static Descriptor OpenRoot(string path, string store, bool isOwn = true)
     {
+        int flags = Flags(TreeCalls.OpenReadOnly | TreeCalls.OpenDirectory) & (isOwn ? -1 : ~TreeCalls.OpenNoAccessTime);
         fixed (byte* terminated = Encoding.UTF8.GetBytes(path + "\0"))
         {
-            int descriptor = TreeCalls.OpenAt(TreeCalls.WorkingDirectory, terminated, Flags(TreeCalls.OpenReadOnly | TreeCalls.OpenDirectory), 0);
+            int descriptor = TreeCalls.OpenAt(TreeCalls.WorkingDirectory, terminated, flags, 0);
             return descriptor >= 0
                 ? new Descriptor(store, new SafeFileHandle(descriptor, ownsHandle: true), null)
                 : throw new StoreException($"the store {store} can't be opened: {Reason(Marshal.GetLastPInvokeError())}");
@@ -157,6 +159,13 @@ internal sealed unsafe partial class Descriptor : IDisposable
         while (TreeCalls.FileSystemStatistics(handle, &result) != 0)
             ThrowUnlessInterrupted("reading the kind of file system");
         return result.Type;
+    }
+
+    /// <summary>Waits until it is on disk.</summary>
+    public void Synchronize()
+    {
+        while (TreeCalls.Synchronize(handle) != 0)
+            ThrowUnlessInterrupted("a sync");
     }
 
     /// <summary>Calls ioctl(2).</summary>

@@ -5,13 +5,14 @@ namespace ZZFs.Stores;
 
 /// <summary>
 /// One SQLite connection without the overhead of ADO.NET, and the place where SQLite's error codes become exceptions.
-/// Used from one thread.
+/// Used from one thread at a time.
 /// </summary>
 internal sealed class SqliteDatabase : IDisposable
 {
     private readonly string path;
     private readonly List<SqliteStatement> statements = [];
     private readonly sqlite3 handle;
+    private long pagesWritten;
 
     static SqliteDatabase() => Batteries_V2.Init();
 
@@ -23,9 +24,36 @@ internal sealed class SqliteDatabase : IDisposable
 
     /// <summary>Opens the file, making it when it isn't there.</summary>
     /// <exception cref="StoreException">The file can't be opened.</exception>
-    public static SqliteDatabase Open(string path)
+    public static SqliteDatabase Open(string path) => Open(path, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE);
+
+    /// <summary>Opens a file that is there, to read.</summary>
+    /// <param name="path">The file; or, as SQLite has them, an URI: <c>file:PATH?immutable=1</c> for one that nobody changes.</param>
+    /// <exception cref="StoreException">The file can't be opened.</exception>
+    public static SqliteDatabase OpenToRead(string path) => Open(path, raw.SQLITE_OPEN_READONLY | raw.SQLITE_OPEN_URI);
+
+    /// <summary>Rows that the last statement made, changed or removed.</summary>
+    public int Changes => raw.sqlite3_changes(handle);
+
+    /// <summary>Pages that this connection wrote to the file or its log since it was opened.</summary>
+    public long PagesWritten()
     {
-        const int flags = raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE | raw.SQLITE_OPEN_NOMUTEX;
+        // SQLite counts in 32 bits: the count is taken over, and begins anew.
+        const int cacheWrites = 9;
+        Check(raw.sqlite3_db_status(handle, cacheWrites, out int written, out _, 1));
+        return pagesWritten += written;
+    }
+
+    /// <summary>Brings pages of the write-ahead log, synced before, into the file as far as nobody is held up by it, and syncs that.</summary>
+    /// <returns>Pages in the log, and how many of them are in the file now.</returns>
+    public (int Logged, int Moved) MoveLog()
+    {
+        Check(raw.sqlite3_wal_checkpoint_v2(handle, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out int logged, out int moved));
+        return (logged, moved);
+    }
+
+    private static SqliteDatabase Open(string path, int flags)
+    {
+        flags |= raw.SQLITE_OPEN_NOMUTEX;
         int code = raw.sqlite3_open_v2(path, out sqlite3 handle, flags, null);
         var database = new SqliteDatabase(path, handle);
         if (code == raw.SQLITE_OK)
