@@ -10,6 +10,7 @@ namespace ZZFs.Abstraction;
 public sealed partial class ConformanceWrapper
 {
     private const int MaximumAnnexBytes = 1 << 30;
+    private const int KeptVersions = 2;
 
     private readonly MessageWriter scratch = new();
     private readonly Dictionary<uint, List<byte[]>> changedNames = [];
@@ -29,7 +30,10 @@ public sealed partial class ConformanceWrapper
         header.WriteUInt64(objects.UsedBytes);
         header.WriteBytes(annex);
         store.WriteMetadata(MetadataKey.Of(MetadataKind.Header), header.Written);
-        store.Commit();
+        store.Commit(number.Value);
+        store.Harden(number.Value);
+        foreach (ulong old in store.Versions.SkipLast(KeptVersions))
+            store.TryDrop(old);
         LastCheckpoint = number;
         LastCheckpointAnnex = annex.ToArray();
         LastCheckpointDigest = StateDigest.OfState(arrayDigest, limits);
@@ -39,7 +43,7 @@ public sealed partial class ConformanceWrapper
     /// <inheritdoc/>
     public void Rollback()
     {
-        store.Rollback();
+        store.Rollback(store.Versions is [.., ulong newest] ? newest : 0);
         Load();
     }
 

@@ -106,6 +106,9 @@ public sealed unsafe class BtrfsVolume : ISnapshotVolume
     }
 
     /// <inheritdoc/>
+    public ISnapshotPath OpenSnapshot(ulong number) => new SnapshotFolder(Path.Combine(folder, "snapshots", Encoding.ASCII.GetString(NameOf(number))));
+
+    /// <inheritdoc/>
     public bool TryDestroy(ulong number)
     {
         Destroy(snapshots, NameOf(number));
@@ -115,6 +118,7 @@ public sealed unsafe class BtrfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public void Return(ulong number)
     {
+        DestroyAbove(number);
         RemoveCurrent();
         using Descriptor snapshot = snapshots.OpenSubvolume(NameOf(number));
         Snapshot(snapshot, place, Current, 0);
@@ -123,10 +127,14 @@ public sealed unsafe class BtrfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public void MakeEmpty()
     {
+        DestroyAbove(0);
         RemoveCurrent();
         byte[] argument = Argument(Current, NameOffset);
         Control(place, CreateSubvolume, argument, "making a subvolume");
     }
+
+    /// <summary>Bytes in use on the whole file system: btrfs doesn't count by subvolume unless told to.</summary>
+    public long DiskBytes() => place.BytesInUse();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -136,6 +144,13 @@ public sealed unsafe class BtrfsVolume : ISnapshotVolume
     }
 
     private static byte[] NameOf(ulong number) => Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture));
+
+    // The newest first: after a crash the newest one left is what counts.
+    private void DestroyAbove(ulong number)
+    {
+        foreach (ulong later in Snapshots().Where(snapshot => snapshot > number).Reverse())
+            Destroy(snapshots, NameOf(later));
+    }
 
     private void RemoveCurrent()
     {
@@ -174,5 +189,12 @@ public sealed unsafe class BtrfsVolume : ISnapshotVolume
         byte[] argument = new byte[ArgumentBytes];
         name.CopyTo(argument.AsSpan(offset));
         return argument;
+    }
+
+    private sealed record SnapshotFolder(string Path) : ISnapshotPath
+    {
+        public void Dispose()
+        {
+        }
     }
 }

@@ -71,6 +71,10 @@ internal sealed unsafe partial class Descriptor : IDisposable
     public Descriptor OpenFile(ReadOnlySpan<byte> name) =>
         Open(name, Flags(TreeCalls.OpenReadWrite | TreeCalls.OpenNoFollow), FileTypeRegular);
 
+    /// <summary>Opens a regular file in this directory, to read.</summary>
+    public Descriptor OpenFileToRead(ReadOnlySpan<byte> name) =>
+        Open(name, Flags(TreeCalls.OpenReadOnly | TreeCalls.OpenNoFollow), FileTypeRegular);
+
     /// <summary>Makes and opens a regular file that only its owner may use.</summary>
     public Descriptor CreateFile(ReadOnlySpan<byte> name) =>
         Open(name, Flags(TreeCalls.OpenReadWrite | TreeCalls.OpenNoFollow | TreeCalls.OpenCreate | TreeCalls.OpenExclusive), FileTypeRegular);
@@ -153,12 +157,20 @@ internal sealed unsafe partial class Descriptor : IDisposable
     }
 
     /// <summary>The type of the file system that it is on, as statfs(2) numbers it.</summary>
-    public long FileSystemType()
+    public long FileSystemType() => FileSystem().Type;
+
+    /// <summary>Bytes in use on the file system that it is on.</summary>
+    public long BytesInUse()
     {
-        TreeCalls.FileSystem result;
-        while (TreeCalls.FileSystemStatistics(handle, &result) != 0)
-            ThrowUnlessInterrupted("reading the kind of file system");
-        return result.Type;
+        TreeCalls.FileSystem status = FileSystem();
+        return (long)(status.Blocks - status.FreeBlocks) * status.BlockBytes;
+    }
+
+    /// <summary>Lets the kernel begin to write out what is dirty of a file, so that less is left for a snapshot to wait for.</summary>
+    public void StartWriteOut()
+    {
+        // A hint: a file system that can't just has it all to do later, and says then what is wrong with its disk.
+        _ = TreeCalls.StartWriteOut(handle, 0, 0, TreeCalls.WriteOut);
     }
 
     /// <summary>Waits until it is on disk.</summary>
@@ -222,6 +234,14 @@ internal sealed unsafe partial class Descriptor : IDisposable
             opened.Dispose();
             throw;
         }
+    }
+
+    private TreeCalls.FileSystem FileSystem()
+    {
+        TreeCalls.FileSystem result;
+        while (TreeCalls.FileSystemStatistics(handle, &result) != 0)
+            ThrowUnlessInterrupted("reading the state of the file system");
+        return result;
     }
 
     private void ThrowUnlessInterrupted(string what)

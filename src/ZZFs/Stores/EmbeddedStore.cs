@@ -1,86 +1,74 @@
+using System.Buffers.Binary;
+using Agreement.Messages;
 using ZZFs.Abstraction;
 
 namespace ZZFs.Stores;
 
 /// <summary>
-/// The default store: everything in one database file (SQLite), no privileges needed. One transaction runs from commit
-/// to commit, so a process that dies is back at its last commit when the file is opened again.
+/// The default store: everything in one database file (SQLite), no privileges needed. Versions are kept in it as
+/// <see cref="VersionedDatabase"/> does, so that a process that dies is back at its newest one when the file is opened again.
 /// </summary>
 /// <remarks>
-/// <para>
-/// Rollback journal rather than write-ahead log: blocks that are new need no journal and are written once, where a
-/// write-ahead log writes everything twice (1 GiB written and committed in 1.0 s against 5.5 s; small commits 5 ms against
-/// 3 ms). <c>synchronous=FULL</c> costs nothing between commits but one sync whenever the page cache spills, and without it
-/// a power loss could leave spilled pages on disk whose old content was never journaled there.
-/// </para>
-/// <para>
 /// Pages of 8 KiB: with 4 KiB a content block needs a chain of nine pages, with 16 KiB replacing a small row costs twice as
-/// much. The page cache is bounded; a long transaction spills into the file instead of growing.
-/// </para>
-/// <para>
-/// Tables: <c>object</c>(index → record), <c>block</c>(index · 2³⁰ + block → content), <c>entry</c>((directory, name) →
-/// index, generation), <c>metadata</c>(key → value).
-/// </para>
+/// much. The page cache is bounded.
 /// </remarks>
-public sealed partial class EmbeddedStore : IBackingStore
+public sealed class EmbeddedStore : IBackingStore
 {
     /// <summary>The default bound of the page cache, in bytes.</summary>
     public const int DefaultCacheBytes = 16 << 20;
 
-    // Of a block's row number; the largest file has 2²⁹ blocks, and the object's index 32 bits.
-    private const int BlockBits = 30;
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
-    private readonly SqliteDatabase database;
-    private readonly SqliteStatement begin;
-    private readonly SqliteStatement commit;
-    private readonly SqliteStatement rollback;
-    private readonly ObjectRows objects;
-    private readonly EntryRows entries;
-    private readonly MetadataRows metadata;
+    private readonly VersionedDatabase database;
+    private readonly VersionedRows objects;
+    private readonly VersionedRows blocks;
+    private readonly VersionedRows entries;
+    private readonly VersionedRows metadata;
+    private readonly ContentRows content;
+    private readonly EmbeddedView live;
+    private readonly MessageWriter writer = new();
 
-    private EmbeddedStore(SqliteDatabase database)
+    private EmbeddedStore(string path, int cacheBytes)
     {
-        this.database = database;
-        begin = database.Prepare("BEGIN IMMEDIATE");
-        commit = database.Prepare("COMMIT");
-        rollback = database.Prepare("ROLLBACK");
-        objects = new ObjectRows(database);
-        entries = new EntryRows(database);
-        metadata = new MetadataRows(database);
-        content = new ContentStatements(database);
-    }
-
-    /// <summary>Opens the store in <paramref name="path"/>, or makes a new, empty one. No second process can open it meanwhile.</summary>
-    /// <param name="path">The database file; a journal lies beside it while the process runs.</param>
-    /// <param name="cacheBytes">Bound of the page cache.</param>
-    /// <exception cref="StoreException">The file can't be opened, is in use, or is of a newer version.</exception>
-    /// <exception cref="StoreDamagedException">The file is no database.</exception>
-    public static EmbeddedStore Open(string path, int cacheBytes = DefaultCacheBytes)
-    {
-        SqliteDatabase database = SqliteDatabase.Open(path);
-        try
-        {
-            database.Execute("PRAGMA page_size = 8192; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE");
-            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
-            database.Execute("PRAGMA cell_size_check = ON");
-            database.Execute(FormattableString.Invariant($"PRAGMA cache_size = {-(cacheBytes >> 10)}"));
-            database.Execute("BEGIN IMMEDIATE");
-            MakeSchema(database, path);
-            database.Execute("COMMIT");
-            var store = new EmbeddedStore(database);
-            store.begin.Run();
-            return store;
-        }
-        catch
-        {
-            database.Dispose();
-            throw;
-        }
+        SqliteDatabase? connection = null;
+        ContentRows? contentOfConnection = null;
+        database = VersionedDatabase.Open(
+            path,
+            SchemaVersion,
+            cacheBytes,
+            ContentRows.Schema,
+            new VersionedTable("object"),
+            new VersionedTable("block", opened =>
+            {
+                connection = opened;
+                contentOfConnection = new ContentRows(opened);
+                return contentOfConnection.Remove;
+            }),
+            new VersionedTable("entry"),
+            new VersionedTable("metadata"));
+        content = contentOfConnection!;
+        objects = database.Rows(EmbeddedView.Objects);
+        blocks = database.Rows(EmbeddedView.Blocks);
+        entries = database.Rows(EmbeddedView.Entries);
+        metadata = database.Rows(EmbeddedView.Metadata);
+        live = new EmbeddedView(connection!, content, table => database.Rows(table).Live, null);
     }
 
     /// <inheritdoc/>
-    public ObjectRecord? ReadObject(uint index) => objects.Read(index);
+    public IReadOnlyList<ulong> Versions => database.Versions;
+
+    /// <inheritdoc/>
+    public long DiskBytes => database.DiskBytes;
+
+    /// <summary>Opens the store in <paramref name="path"/>, or makes a new, empty one. No second process can open it meanwhile.</summary>
+    /// <param name="path">The database file; a lock, and while the process runs a log, lie beside it.</param>
+    /// <param name="cacheBytes">Bound of the page cache.</param>
+    /// <exception cref="StoreException">The file can't be opened, is in use, or is of another version.</exception>
+    /// <exception cref="StoreDamagedException">The file is no database.</exception>
+    public static EmbeddedStore Open(string path, int cacheBytes = DefaultCacheBytes) => new(path, cacheBytes);
+
+    /// <inheritdoc/>
+    public ObjectRecord? ReadObject(uint index) => live.ReadObject(index);
 
     /// <summary>Does nothing: an object is its record.</summary>
     public void MakeObject(ObjectRecord record)
@@ -93,31 +81,88 @@ public sealed partial class EmbeddedStore : IBackingStore
     }
 
     /// <inheritdoc/>
-    public void WriteObject(ObjectRecord record) => objects.Write(record);
+    public void WriteObject(ObjectRecord record)
+    {
+        writer.Clear();
+        record.Encode(writer);
+        objects.Write(EmbeddedView.ObjectKey(record.Index, stackalloc byte[EmbeddedView.ObjectKeyBytes]), writer.Written);
+    }
 
     /// <inheritdoc/>
-    public ObjectId? FindEntry(uint directory, ReadOnlySpan<byte> name) => entries.Find(directory, name);
+    public bool ReadBlock(uint index, ulong block, Span<byte> destination) => live.ReadBlock(index, block, destination);
 
     /// <inheritdoc/>
-    public void AddEntry(uint directory, ReadOnlySpan<byte> name, ObjectId target) => entries.Add(directory, name, target);
+    public bool HasBlock(uint index, ulong block) => live.HasBlock(index, block);
 
     /// <inheritdoc/>
-    public void RemoveEntry(uint directory, ReadOnlySpan<byte> name) => entries.Remove(directory, name);
+    public ulong? NextBlock(uint index, ulong first, ulong last) => live.NextBlock(index, first, last);
 
     /// <inheritdoc/>
-    public void MoveEntry(uint sourceDirectory, ReadOnlySpan<byte> sourceName, uint targetDirectory, ReadOnlySpan<byte> targetName) =>
-        entries.Move(sourceDirectory, sourceName, targetDirectory, targetName);
+    public void WriteBlock(uint index, ulong block, ReadOnlySpan<byte> content)
+    {
+        ReadOnlySpan<byte> key = EmbeddedView.BlockKey(index, block, stackalloc byte[EmbeddedView.BlockKeyBytes]);
+        database.BeginChange(content.Length);
+        if (blocks.ReadOwn(key) is { } own)
+        {
+            this.content.Replace(own, content);
+            database.EndChange();
+            return;
+        }
+
+        // One change with the row that names it: a crash in between would leave content that nobody finds.
+        Span<byte> id = stackalloc byte[sizeof(long)];
+        this.content.Add(content, id);
+        blocks.Write(key, id);
+    }
 
     /// <inheritdoc/>
-    public void ExchangeEntries(uint firstDirectory, ReadOnlySpan<byte> firstName, uint secondDirectory, ReadOnlySpan<byte> secondName) =>
-        entries.Exchange(firstDirectory, firstName, secondDirectory, secondName);
+    public ulong RemoveBlocks(uint index, ulong first, ulong last)
+    {
+        ReadOnlySpan<byte> from = EmbeddedView.BlockKey(index, first, stackalloc byte[EmbeddedView.BlockKeyBytes]);
+        Span<byte> to = stackalloc byte[EmbeddedView.BlockKeyBytes + 1];
+        to[^1] = 0;
+        EmbeddedView.BlockKey(index, last, to);
+        return (ulong)blocks.Remove(from, to);
+    }
+
+    /// <inheritdoc/>
+    public ObjectId? FindEntry(uint directory, ReadOnlySpan<byte> name) => live.FindEntry(directory, name);
 
     /// <inheritdoc/>
     public void ListEntries(uint directory, ReadOnlySpan<byte> from, bool inclusive, EntryVisitor visitor) =>
-        entries.List(directory, from, inclusive, visitor);
+        live.ListEntries(directory, from, inclusive, visitor);
 
     /// <inheritdoc/>
-    public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => metadata.Read(key);
+    public void AddEntry(uint directory, ReadOnlySpan<byte> name, ObjectId target)
+    {
+        Span<byte> value = stackalloc byte[EmbeddedView.TargetBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(value, target.Index);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[sizeof(uint)..], target.Generation);
+        entries.Write(Key(directory, name, stackalloc byte[EntryKeyBytes(name)]), value);
+    }
+
+    /// <inheritdoc/>
+    public void RemoveEntry(uint directory, ReadOnlySpan<byte> name) => entries.Remove(Key(directory, name, stackalloc byte[EntryKeyBytes(name)]));
+
+    /// <inheritdoc/>
+    public void MoveEntry(uint sourceDirectory, ReadOnlySpan<byte> sourceName, uint targetDirectory, ReadOnlySpan<byte> targetName)
+    {
+        ObjectId target = Existing(sourceDirectory, sourceName);
+        RemoveEntry(sourceDirectory, sourceName);
+        AddEntry(targetDirectory, targetName, target);
+    }
+
+    /// <inheritdoc/>
+    public void ExchangeEntries(uint firstDirectory, ReadOnlySpan<byte> firstName, uint secondDirectory, ReadOnlySpan<byte> secondName)
+    {
+        ObjectId first = Existing(firstDirectory, firstName);
+        ObjectId second = Existing(secondDirectory, secondName);
+        AddEntry(firstDirectory, firstName, second);
+        AddEntry(secondDirectory, secondName, first);
+    }
+
+    /// <inheritdoc/>
+    public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => live.ReadMetadata(key);
 
     /// <inheritdoc/>
     public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => metadata.Write(key, value);
@@ -126,41 +171,46 @@ public sealed partial class EmbeddedStore : IBackingStore
     public void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => metadata.Remove(from, to);
 
     /// <inheritdoc/>
-    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => metadata.LastKey(low, high);
+    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => live.LastMetadataKey(low, high);
 
     /// <inheritdoc/>
-    public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor) => metadata.List(from, to, visitor);
+    public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor) => live.ListMetadata(from, to, visitor);
 
     /// <inheritdoc/>
-    public void Commit()
+    public void Commit(ulong number) => database.Commit(number);
+
+    /// <inheritdoc/>
+    public void Harden(ulong number) => database.Harden();
+
+    /// <inheritdoc/>
+    public IStoreView OpenVersion(ulong number)
     {
-        commit.Run();
-        begin.Run();
+        VersionedDatabaseView version = database.OpenVersion(number);
+        try
+        {
+            return new EmbeddedView(version.Database, new ContentRows(version.Database), version.Rows, version);
+        }
+        catch
+        {
+            version.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
-    public void Rollback()
-    {
-        rollback.Run();
-        begin.Run();
-    }
+    public bool TryDrop(ulong number) => database.TryDrop(number);
 
-    /// <summary>Closes the file; what wasn't committed is abandoned.</summary>
+    /// <inheritdoc/>
+    public void Rollback(ulong number) => database.Rollback(number);
+
+    /// <summary>Closes the file; what is in no version is abandoned.</summary>
     public void Dispose() => database.Dispose();
 
-    private static void MakeSchema(SqliteDatabase database, string path)
-    {
-        long version = database.QueryNumber("PRAGMA user_version");
-        if (version == SchemaVersion)
-            return;
-        if (version != 0)
-            throw new StoreException($"the store {path} was made by a newer version of this program");
-        if (database.QueryNumber("SELECT count(*) FROM sqlite_schema") != 0)
-            throw new StoreException($"the file {path} is a database of another program");
-        database.Execute(ObjectRows.Schema);
-        database.Execute("CREATE TABLE block (position INTEGER PRIMARY KEY, content BLOB NOT NULL)");
-        database.Execute(EntryRows.Schema);
-        database.Execute(MetadataRows.Schema);
-        database.Execute(FormattableString.Invariant($"PRAGMA user_version = {SchemaVersion}"));
-    }
+    private static int EntryKeyBytes(ReadOnlySpan<byte> name) => sizeof(uint) + name.Length;
+
+    private static ReadOnlySpan<byte> Key(uint directory, ReadOnlySpan<byte> name, Span<byte> buffer) =>
+        EmbeddedView.EntryKey(directory, name, buffer);
+
+    private ObjectId Existing(uint directory, ReadOnlySpan<byte> name) =>
+        FindEntry(directory, name) ?? throw new StoreDamagedException($"the store is damaged: an entry of directory {directory} vanished");
 }

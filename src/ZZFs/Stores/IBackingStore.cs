@@ -4,8 +4,8 @@ namespace ZZFs.Stores;
 
 /// <summary>
 /// What the conformance wrapper asks of a file system or database beneath it: to keep abstract objects, their content
-/// blocks and directory entries, and a sorted map of the wrapper's own metadata, and to return to the last commit when
-/// the process dies. It decides nothing: permissions, limits and errors are the wrapper's.
+/// blocks and directory entries, and a sorted map of the wrapper's own metadata, and versions of all that. It decides
+/// nothing: permissions, limits and errors are the wrapper's.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -14,10 +14,9 @@ namespace ZZFs.Stores;
 /// and metadata in a file of its own beside the tree, so that one snapshot holds both.
 /// </para>
 /// <para>
-/// Retained versions, which come later: a tree store snapshots in constant time at <see cref="Commit"/>. A database keys its
-/// rows by (object, block, birth), birth being the checkpoint after which the row was written, reads the newest birth
-/// at or below the version asked for, and drops a row once no retained version lies between its birth and that of
-/// its successor. The interface stays as it is; a read-only second instance serves the old version.
+/// Versions are retained states, which the caller numbers, chooses and drops: a store drops none by itself, except those that
+/// were not whole and durable when it is opened. When the process dies, the store opens as it was at its newest version. Used
+/// from one thread, but for <see cref="Harden"/> and the views of versions.
 /// </para>
 /// </remarks>
 public interface IBackingStore : IStoreView
@@ -63,9 +62,37 @@ public interface IBackingStore : IStoreView
     /// <summary>Removes the records with <paramref name="from"/> ≤ key &lt; <paramref name="to"/>.</summary>
     void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to);
 
-    /// <summary>Makes everything since the last commit durable, all or nothing, before it returns.</summary>
-    void Commit();
+    /// <summary>The numbers of the retained versions, in rising order; after an open only whole, durable ones.</summary>
+    IReadOnlyList<ulong> Versions { get; }
 
-    /// <summary>Abandons everything since the last commit.</summary>
-    void Rollback();
+    /// <summary>Bytes on disk that the store takes, all versions together.</summary>
+    long DiskBytes { get; }
+
+    /// <summary>
+    /// Keeps the present state as a version, all or nothing; durable once <see cref="Harden"/> returned. Execution stands still
+    /// only as long as this call.
+    /// </summary>
+    /// <param name="number">Above those of all retained versions, and of 0.</param>
+    void Commit(ulong number);
+
+    /// <summary>
+    /// Waits until a version is on disk. May be called from another thread, while the store's goes on reading, writing and
+    /// committing.
+    /// </summary>
+    /// <exception cref="StoreException">The disk failed.</exception>
+    void Harden(ulong number);
+
+    /// <summary>
+    /// Reads a version, which is not dropped meanwhile. The view is used from one thread at a time, which may be another than the
+    /// store's, while the store goes on; it is closed before the store is.
+    /// </summary>
+    IStoreView OpenVersion(ulong number);
+
+    /// <summary>Gives a version up. False when somebody reads it, or the backing system can't now: try again later.</summary>
+    bool TryDrop(ulong number);
+
+    /// <summary>
+    /// Abandons everything after a version, later versions included, of which no view is open; 0 empties the store.
+    /// </summary>
+    void Rollback(ulong number);
 }

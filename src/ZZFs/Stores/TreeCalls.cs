@@ -24,6 +24,8 @@ internal static unsafe partial class TreeCalls
     public const int OpenNoAccessTime = 0x40000;
     public const int OpenCloseOnExec = 0x80000;
 
+    public const uint WriteOut = 2;
+
     public const int KeepSize = 1;
     public const int PunchHole = 2;
 
@@ -52,6 +54,9 @@ internal static unsafe partial class TreeCalls
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    public static partial int StartWriteOut(SafeFileHandle file, long offset, long length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true)]
     public static partial int MakeDirectoryAt(SafeFileHandle directory, byte* name, uint mode);
@@ -142,5 +147,11 @@ internal static unsafe partial class TreeCalls
     {
         [FieldOffset(0)]
         public long Type;
+        [FieldOffset(8)]
+        public long BlockBytes;
+        [FieldOffset(16)]
+        public ulong Blocks;
+        [FieldOffset(24)]
+        public ulong FreeBlocks;
     }
 }

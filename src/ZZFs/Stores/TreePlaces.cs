@@ -19,13 +19,15 @@ internal sealed class TreePlaces : IDisposable
     private readonly SqliteDatabase database;
     private readonly SqliteStatement names;
     private readonly Descriptor tree;
+    private readonly bool isReadOnly;
     private readonly WriteBackCache<uint, Descriptor> cache = new(CacheDescriptors, descriptor => descriptor.Dispose());
 
     /// <summary>Takes over the two directories.</summary>
-    public TreePlaces(SqliteDatabase database, Descriptor tree, Descriptor hidden)
+    public TreePlaces(SqliteDatabase database, Descriptor tree, Descriptor hidden, bool isReadOnly)
     {
         this.database = database;
         this.tree = tree;
+        this.isReadOnly = isReadOnly;
         Hidden = hidden;
         names = database.Prepare("SELECT directory, name FROM entry WHERE target = ?1 LIMIT 1");
     }
@@ -91,7 +93,7 @@ internal sealed class TreePlaces : IDisposable
         if (cache.TryGet(index, out Descriptor? known))
             return known;
         (Descriptor directory, byte[] name) = Locate(index);
-        return Keep(index, directory.OpenFile(name));
+        return Keep(index, isReadOnly ? directory.OpenFileToRead(name) : directory.OpenFile(name));
     }
 
     /// <summary>Whether a descriptor of the object is at hand.</summary>

@@ -2,46 +2,39 @@ using ZZFs.Abstraction;
 
 namespace ZZFs.Stores;
 
-// File content: plain files with holes. Which blocks are holes is in the map of blocks.
+// File content: plain files with holes. Which blocks are holes is in the map of live.Blocks.
 public sealed partial class TreeStore
 {
     private const int BlockBytes = Specification.BlockBytes;
 
+    // A snapshot waits for all that is dirty, so that it is better on its way before.
+    private const long WriteOutBytes = 4 << 20;
+
     private readonly byte[] blockBuffer = new byte[BlockBytes];
     private bool hasHoles = true;
+    private long dirtyBytes;
 
     /// <inheritdoc/>
-    public bool ReadBlock(uint index, ulong block, Span<byte> destination)
-    {
-        places.Trim();
-        if (blocks.Has(index, block))
-        {
-            places.File(index).Read(block * BlockBytes, destination);
-            return destination.ContainsAnyExcept((byte)0) ? true : throw Damaged($"block {block} of object {index} is lost");
-        }
-
-        destination.Clear();
-        if (block > 0 || links.Read(index) is not { } target)
-            return false;
-        target.CopyTo(destination);
-        return true;
-    }
+    public bool ReadBlock(uint index, ulong block, Span<byte> destination) => live.ReadBlock(index, block, destination);
 
     /// <inheritdoc/>
-    public bool HasBlock(uint index, ulong block) => blocks.Has(index, block) || (block == 0 && links.Read(index) is not null);
+    public bool HasBlock(uint index, ulong block) => live.HasBlock(index, block);
+
+    /// <inheritdoc/>
+    public ulong? NextBlock(uint index, ulong first, ulong last) => live.NextBlock(index, first, last);
 
     /// <inheritdoc/>
     public void WriteBlock(uint index, ulong block, ReadOnlySpan<byte> content)
     {
-        places.Trim();
+        live.Places.Trim();
         if (IsSymlink(index))
         {
-            links.Write(index, content);
+            live.Links.Write(index, content);
             return;
         }
 
         MakeHidden(index);
-        if (blocks.Add(index, block) && content.Length < BlockBytes)
+        if (live.Blocks.Add(index, block) && content.Length < BlockBytes)
         {
             // The old content may be longer. What this adds past the end of the file is cut off at the commit.
             content.CopyTo(blockBuffer);
@@ -49,34 +42,38 @@ public sealed partial class TreeStore
             content = blockBuffer;
         }
 
-        places.File(index).Write(block * BlockBytes, content);
+        Descriptor file = live.Places.File(index);
+        file.Write(block * BlockBytes, content);
         touched.Add(index);
+        dirtyBytes += content.Length;
+        if (dirtyBytes >= WriteOutBytes)
+        {
+            // The last file stands for all: when so much is written, it is mostly to one.
+            file.StartWriteOut();
+            dirtyBytes = 0;
+        }
     }
 
     /// <inheritdoc/>
     public ulong RemoveBlocks(uint index, ulong first, ulong last)
     {
-        places.Trim();
-        if (blocks.Next(index, first, last) is not { } start)
+        live.Places.Trim();
+        if (live.Blocks.Next(index, first, last) is not { } start)
         {
-            if (first > 0 || links.Read(index) is null)
+            if (first > 0 || live.Links.Read(index) is null)
                 return 0;
-            links.Remove(index);
+            live.Links.Remove(index);
             return 1;
         }
 
         Clear(index, start, last);
         touched.Add(index);
-        return blocks.Remove(index, first, last);
+        return live.Blocks.Remove(index, first, last);
     }
-
-    /// <inheritdoc/>
-    public ulong? NextBlock(uint index, ulong first, ulong last) =>
-        blocks.Next(index, first, last) ?? (first == 0 && links.Read(index) is not null ? 0UL : null);
 
     private void Clear(uint index, ulong first, ulong last)
     {
-        Descriptor file = places.File(index);
+        Descriptor file = live.Places.File(index);
         ulong offset = first * BlockBytes;
         ulong end = (last + 1) * BlockBytes;
         if (end >= file.Status().SizeBytes)
@@ -91,15 +88,15 @@ public sealed partial class TreeStore
 
         // Such a file system has its own ways with zeros.
         blockBuffer.AsSpan().Clear();
-        for (ulong? block = first; block is { } stored; block = stored < last ? blocks.Next(index, stored + 1, last) : null)
+        for (ulong? block = first; block is { } stored; block = stored < last ? live.Blocks.Next(index, stored + 1, last) : null)
             file.Write(stored * BlockBytes, blockBuffer);
     }
 
     private bool IsSymlink(uint index)
     {
-        if (places.IsOpen(index))
+        if (live.Places.IsOpen(index))
             return false;
-        ObjectType type = announced.TryGetValue(index, out Announced made) ? made.Type : objects.Read(index)?.Type ?? ObjectType.Null;
+        ObjectType type = announced.TryGetValue(index, out Announced made) ? made.Type : live.Objects.Read(index)?.Type ?? ObjectType.Null;
         return type switch
         {
             ObjectType.File => false,

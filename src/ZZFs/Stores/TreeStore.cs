@@ -16,8 +16,8 @@ namespace ZZFs.Stores;
 /// privileges, a long symlink) is an empty file there.
 /// </para>
 /// <para>
-/// A commit is a snapshot, which holds both, whole or not at all. So nothing in the working copy needs a journal: when the
-/// store is opened, and at a rollback, the working copy is replaced by what the newest snapshot holds. The last two stay.
+/// A version is a snapshot, which holds both, whole or not at all. So nothing in the working copy needs a journal: when the
+/// store is opened, and at a rollback, the working copy is replaced by what a snapshot holds.
 /// </para>
 /// </remarks>
 public sealed partial class TreeStore : IBackingStore
@@ -29,6 +29,7 @@ public sealed partial class TreeStore : IBackingStore
     private readonly ISnapshotVolume volume;
     private readonly StoreLock heldLock;
     private readonly List<ulong> snapshots;
+    private readonly ViewCounts views = new();
     private readonly bool privileged = TreeCalls.EffectiveUserId() == 0;
 
     // Objects that were announced and are not in the tree yet: their first name may make them.
@@ -37,25 +38,25 @@ public sealed partial class TreeStore : IBackingStore
     // Objects whose attributes in the tree must be set again at the commit.
     private readonly SortedSet<uint> touched = [];
 
-    private SqliteDatabase database;
+    private TreeContents live;
     private SqliteStatement begin;
     private SqliteStatement commit;
-    private ObjectRows objects;
-    private EntryRows entries;
-    private MetadataRows metadata;
-    private LinkRows links;
-    private BlockMap blocks;
-    private TreePlaces places;
 
     private TreeStore(ISnapshotVolume volume, StoreLock heldLock)
     {
         this.volume = volume;
         this.heldLock = heldLock;
         snapshots = [.. volume.Snapshots()];
-        Reopen();
+        Reopen(snapshots.Count == 0 ? 0 : snapshots[^1]);
     }
 
-    /// <summary>Opens the store on a volume, as it was at its last commit, or makes a new, empty one.</summary>
+    /// <inheritdoc/>
+    public IReadOnlyList<ulong> Versions => [.. snapshots];
+
+    /// <inheritdoc/>
+    public long DiskBytes => volume.DiskBytes();
+
+    /// <summary>Opens the store on a volume, as it was at its newest version, or makes a new, empty one.</summary>
     /// <param name="volume">Where; disposed with the store, also when this fails.</param>
     /// <param name="heldLock">Keeps others from the volume; likewise.</param>
     /// <exception cref="StoreException">It can't be opened, or is of a newer version.</exception>
@@ -75,135 +76,60 @@ public sealed partial class TreeStore : IBackingStore
     }
 
     /// <inheritdoc/>
-    public ObjectRecord? ReadObject(uint index) => objects.Read(index);
+    public ObjectRecord? ReadObject(uint index) => live.ReadObject(index);
 
     /// <inheritdoc/>
     public void WriteObject(ObjectRecord record)
     {
-        objects.Write(record);
+        live.Objects.Write(record);
         touched.Add(record.Index);
     }
 
     /// <inheritdoc/>
-    public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => metadata.Read(key);
+    public byte[]? ReadMetadata(ReadOnlySpan<byte> key) => live.ReadMetadata(key);
 
     /// <inheritdoc/>
-    public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => metadata.Write(key, value);
+    public void WriteMetadata(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => live.Metadata.Write(key, value);
 
     /// <inheritdoc/>
-    public void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => metadata.Remove(from, to);
+    public void RemoveMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => live.Metadata.Remove(from, to);
 
     /// <inheritdoc/>
-    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => metadata.LastKey(low, high);
+    public byte[]? LastMetadataKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => live.LastMetadataKey(low, high);
 
     /// <inheritdoc/>
-    public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor) => metadata.List(from, to, visitor);
+    public void ListMetadata(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor) => live.ListMetadata(from, to, visitor);
 
-    /// <inheritdoc/>
-    public void Rollback()
-    {
-        Close();
-        Reopen();
-    }
-
-    /// <summary>Closes the store; what wasn't committed is abandoned when it is opened again.</summary>
+    /// <summary>Closes the store; what is in no version is abandoned when it is opened again.</summary>
     public void Dispose()
     {
-        Close();
+        live.Dispose();
         volume.Dispose();
         heldLock.Dispose();
     }
 
-    [MemberNotNull(nameof(database), nameof(begin), nameof(commit), nameof(objects), nameof(entries))]
-    [MemberNotNull(nameof(metadata), nameof(links), nameof(blocks), nameof(places))]
-    private void Reopen()
+    // Makes a snapshot the working copy; 0 makes a new one.
+    [MemberNotNull(nameof(live), nameof(begin), nameof(commit))]
+    private void Reopen(ulong number)
     {
         announced.Clear();
         touched.Clear();
-        bool isNew = snapshots.Count == 0;
-        if (isNew)
+        if (number == 0)
             volume.MakeEmpty();
         else
-            volume.Return(snapshots[^1]);
-        (Descriptor tree, Descriptor hidden) = OpenFolders(isNew);
+            volume.Return(number);
+        live = TreeContents.OpenWorkingCopy(volume.WorkingPath, volume.Name, isNew: number == 0);
         try
         {
-            database = OpenDatabase();
-            begin = database.Prepare("BEGIN");
-            commit = database.Prepare("COMMIT");
-            objects = new ObjectRows(database);
-            entries = new EntryRows(database);
-            metadata = new MetadataRows(database);
-            links = new LinkRows(database);
-            blocks = new BlockMap(database);
-            places = new TreePlaces(database, tree, hidden);
+            begin = live.Database.Prepare("BEGIN");
+            commit = live.Database.Prepare("COMMIT");
             begin.Run();
         }
         catch
         {
-            database?.Dispose();
-            tree.Dispose();
-            hidden.Dispose();
+            live.Dispose();
             throw;
         }
-    }
-
-    private (Descriptor Tree, Descriptor Hidden) OpenFolders(bool isNew)
-    {
-        using var root = Descriptor.OpenRoot(volume.WorkingPath, volume.Name);
-        if (isNew)
-        {
-            root.MakeDirectory("tree"u8);
-            root.MakeDirectory(".zzfs"u8);
-        }
-
-        using Descriptor own = root.OpenDirectory(".zzfs"u8);
-        if (isNew)
-            own.MakeDirectory("objects"u8);
-        Descriptor tree = root.OpenDirectory("tree"u8);
-        try
-        {
-            return (tree, own.OpenDirectory("objects"u8));
-        }
-        catch
-        {
-            tree.Dispose();
-            throw;
-        }
-    }
-
-    private SqliteDatabase OpenDatabase()
-    {
-        SqliteDatabase opened = SqliteDatabase.Open(Path.Combine(volume.WorkingPath, ".zzfs", "metadata.db"));
-        try
-        {
-            // Neither journal nor syncs: the snapshot is what is atomic and durable.
-            opened.Execute("PRAGMA page_size = 8192; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
-            opened.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
-            opened.Execute(FormattableString.Invariant($"PRAGMA cache_size = {-(CacheBytes >> 10)}"));
-            long version = opened.QueryNumber("PRAGMA user_version");
-            if (version == SchemaVersion)
-                return opened;
-            if (version != 0)
-                throw new StoreException($"the store {volume.Name} was made by a newer version of this program");
-            if (snapshots.Count > 0)
-                throw opened.Damaged("it holds no metadata");
-            foreach (string table in (string[])[ObjectRows.Schema, EntryRows.Schema, TreePlaces.Schema, MetadataRows.Schema, LinkRows.Schema, BlockMap.Schema])
-                opened.Execute(table);
-            opened.Execute(FormattableString.Invariant($"PRAGMA user_version = {SchemaVersion}"));
-            return opened;
-        }
-        catch
-        {
-            opened.Dispose();
-            throw;
-        }
-    }
-
-    private void Close()
-    {
-        places.Dispose();
-        database.Dispose();
     }
 
     private StoreDamagedException Damaged(string what) => new($"the store {volume.Name} is damaged: {what}");

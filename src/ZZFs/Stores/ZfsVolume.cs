@@ -8,13 +8,20 @@ namespace ZZFs.Stores;
 /// <remarks>
 /// Snapshots of other names are left alone, except that a return to a snapshot destroys all that are newer: ZFS can't do it
 /// otherwise. A synchronous task of ZFS, as each of these commands is, is on disk when it returns.
+/// Where there is no <c>.zfs</c> directory, as with zfs-fuse, a snapshot is read in a clone beside the dataset,
+/// <c>DATASET-view-NUMBER</c>.
 /// </remarks>
 public sealed class ZfsVolume : ISnapshotVolume
 {
     private const string Prefix = "checkpoint-";
 
+    // In the names of clones beside the dataset, before the snapshot's number.
+    private const string CloneInfix = "-view-";
+
     private readonly ZfsCommand zfs;
     private readonly string dataset;
+    private readonly Lock gate = new();
+    private readonly Dictionary<ulong, SnapshotClone> clones = [];
 
     private ZfsVolume(ZfsCommand zfs, string dataset)
     {
@@ -36,7 +43,9 @@ public sealed class ZfsVolume : ISnapshotVolume
     public static ZfsVolume Open(string parent, string replica, StoreLock heldLock)
     {
         Check(parent);
-        return new ZfsVolume(ZfsCommand.Find(heldLock), parent + "/" + replica);
+        var volume = new ZfsVolume(ZfsCommand.Find(heldLock), parent + "/" + replica);
+        volume.DestroyClones(parent);
+        return volume;
     }
 
     /// <summary>Throws unless there is a dataset of that name.</summary>
@@ -70,6 +79,22 @@ public sealed class ZfsVolume : ISnapshotVolume
     public void Take(ulong number) => zfs.Run("snapshot", SnapshotName(number));
 
     /// <inheritdoc/>
+    public ISnapshotPath OpenSnapshot(ulong number)
+    {
+        // It lists itself nowhere, and is mounted by whoever goes there.
+        string hidden = Path.Combine(WorkingPath, ".zfs", "snapshot", SnapshotName(number)[(dataset.Length + 1)..]);
+        if (Directory.Exists(hidden))
+            return new SnapshotFolder(hidden);
+        lock (gate)
+        {
+            if (!clones.TryGetValue(number, out SnapshotClone? clone))
+                clones.Add(number, clone = new SnapshotClone(this, number, Clone(number)));
+            clone.Users++;
+            return clone;
+        }
+    }
+
+    /// <inheritdoc/>
     public bool TryDestroy(ulong number) =>
         zfs.TryRun(out _, out string problem, "destroy", SnapshotName(number))
         || (IsBusy(problem) ? false : throw zfs.Failure("destroy", problem));
@@ -77,6 +102,9 @@ public sealed class ZfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public void Return(ulong number)
     {
+        // Those that are newer are destroyed first, the newest before others: after a crash the newest one left is what counts.
+        foreach (ulong later in Snapshots().Where(snapshot => snapshot > number).Reverse())
+            zfs.RunWhenIdle("destroy", SnapshotName(later));
         zfs.RunWhenIdle("rollback", "-r", SnapshotName(number));
         FindMount();
     }
@@ -91,6 +119,12 @@ public sealed class ZfsVolume : ISnapshotVolume
         zfs.Run("create", "-o", "atime=off", dataset);
         FindMount();
     }
+
+    /// <inheritdoc/>
+    public long DiskBytes() =>
+        long.TryParse(zfs.Run("get", "-H", "-p", "-o", "value", "used", dataset).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
+            ? bytes
+            : throw new StoreException($"the ZFS dataset {dataset} doesn't say how much it holds");
 
     /// <inheritdoc/>
     public void Dispose()
@@ -110,6 +144,28 @@ public sealed class ZfsVolume : ISnapshotVolume
         return problem.Contains("does not exist", StringComparison.Ordinal) ? false : throw zfs.Failure("list", problem);
     }
 
+    private string CloneName(ulong number) => string.Create(CultureInfo.InvariantCulture, $"{dataset}{CloneInfix}{number}");
+
+    // Makes a snapshot readable where there is no .zfs, and returns the path.
+    private string Clone(ulong number)
+    {
+        string clone = CloneName(number);
+        zfs.Run("clone", "-o", "readonly=on", "-o", "atime=off", SnapshotName(number), clone);
+        string path = zfs.Run("get", "-H", "-o", "value", "mountpoint", clone).Trim();
+        return IsMounted(clone, path) ? path : throw new StoreException($"the ZFS dataset {clone} isn't mounted at {path}");
+    }
+
+    // What a process that died had open.
+    private void DestroyClones(string parent)
+    {
+        foreach (string line in zfs.Run("list", "-H", "-r", "-d", "1", "-t", "filesystem", "-o", "name", parent).Split('\n'))
+        {
+            if (line.StartsWith(dataset + CloneInfix, StringComparison.Ordinal)
+                && ulong.TryParse(line[(dataset + CloneInfix).Length..], NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                zfs.RunWhenIdle("destroy", line);
+        }
+    }
+
     // After a reboot, or a killed zfs-fuse, the dataset may not be mounted: its mount point is then a directory of another
     // file system, where nothing must be written.
     private void FindMount()
@@ -117,22 +173,22 @@ public sealed class ZfsVolume : ISnapshotVolume
         WorkingPath = zfs.Run("get", "-H", "-o", "value", "mountpoint", dataset).Trim();
         if (!WorkingPath.StartsWith('/'))
             throw new StoreException($"the ZFS dataset {dataset} has no mount point; give its parent one with zfs set mountpoint=PATH");
-        if (IsMounted())
+        if (IsMounted(dataset, WorkingPath))
             return;
         zfs.Run("mount", dataset);
-        if (!IsMounted())
+        if (!IsMounted(dataset, WorkingPath))
             throw new StoreException($"the ZFS dataset {dataset} can't be mounted at {WorkingPath}");
     }
 
     // In the table of mounts, since zfs-fuse only believes to know. The last mount at a place is the one that is seen.
-    private bool IsMounted()
+    private static bool IsMounted(string dataset, string path)
     {
         string source = "";
         foreach (string line in File.ReadLines("/proc/self/mountinfo"))
         {
             string[] fields = line.Split(' ');
             int separator = Array.IndexOf(fields, "-");
-            if (separator > 4 && separator + 2 < fields.Length && Unescaped(fields[4]) == WorkingPath)
+            if (separator > 4 && separator + 2 < fields.Length && Unescaped(fields[4]) == path)
                 source = Unescaped(fields[separator + 2]);
         }
 
@@ -140,4 +196,30 @@ public sealed class ZfsVolume : ISnapshotVolume
     }
 
     private static string Unescaped(string field) => field.Replace("\\040", " ", StringComparison.Ordinal);
+
+    private sealed record SnapshotFolder(string Path) : ISnapshotPath
+    {
+        public void Dispose()
+        {
+        }
+    }
+
+    // One for all who read the snapshot at a time.
+    private sealed class SnapshotClone(ZfsVolume volume, ulong number, string path) : ISnapshotPath
+    {
+        public string Path { get; } = path;
+
+        public int Users { get; set; }
+
+        public void Dispose()
+        {
+            lock (volume.gate)
+            {
+                if (--Users > 0)
+                    return;
+                volume.clones.Remove(number);
+                volume.zfs.RunWhenIdle("destroy", volume.CloneName(number));
+            }
+        }
+    }
 }

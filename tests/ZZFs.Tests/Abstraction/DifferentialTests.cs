@@ -105,12 +105,13 @@ internal static class Differential
 
             // The second takes checkpoints at other times, and the third has another store: neither may show.
             if (i % 97 == 0)
-                second.TakeCheckpoint(new SequenceNumber((ulong)i), []);
+                second.TakeCheckpoint(new SequenceNumber((ulong)(2 * i) + 1), []);
             if (i % 500 == 0)
             {
-                Digest digest = first.TakeCheckpoint(new SequenceNumber((ulong)i), []);
-                Assert.Equal(digest, second.TakeCheckpoint(new SequenceNumber((ulong)i), []));
-                Assert.Equal(digest, third.TakeCheckpoint(new SequenceNumber((ulong)i), []));
+                var number = new SequenceNumber((ulong)(2 * i) + 2);
+                Digest digest = first.TakeCheckpoint(number, []);
+                Assert.Equal(digest, second.TakeCheckpoint(number, []));
+                Assert.Equal(digest, third.TakeCheckpoint(number, []));
                 check(first);
             }
         }

@@ -108,5 +108,7 @@ internal sealed class FileServiceDriver
         }
     }
 
-    public Digest Checkpoint(ulong number) => Service.TakeCheckpoint(new SequenceNumber(number), []);
+    /// <summary>Takes the checkpoint of that number, or of the next one there can be; its digest doesn't depend on the number.</summary>
+    public Digest Checkpoint(ulong number) =>
+        Service.TakeCheckpoint(new SequenceNumber(Math.Max(number, Service.LastCheckpoint.Value + 1)), []);
 }

@@ -10,8 +10,22 @@ namespace ZZFs.Tests.Stores;
 /// </summary>
 internal sealed class MemoryStore : IBackingStore
 {
-    private Maps present = new();
-    private Maps committed = new();
+    private readonly SortedDictionary<ulong, Maps> versions = [];
+    private readonly Dictionary<ulong, int> views = [];
+    private readonly Action? close;
+    private Maps present;
+
+    public MemoryStore()
+        : this(new Maps(), null)
+    {
+    }
+
+    // A view of a version is a store that nobody writes to.
+    private MemoryStore(Maps present, Action? close)
+    {
+        this.present = present;
+        this.close = close;
+    }
 
     public int EntriesListed { get; set; }
 
@@ -82,7 +96,7 @@ internal sealed class MemoryStore : IBackingStore
     }
 
     public ObjectId? FindEntry(uint directory, ReadOnlySpan<byte> name) =>
-        Entries(directory).TryGetValue(name.ToArray(), out ObjectId target) ? target : null;
+        present.Entries.TryGetValue(directory, out var entries) && entries.TryGetValue(name.ToArray(), out ObjectId target) ? target : null;
 
     public void AddEntry(uint directory, ReadOnlySpan<byte> name, ObjectId target) => Entries(directory).Add(name.ToArray(), target);
 
@@ -103,7 +117,9 @@ internal sealed class MemoryStore : IBackingStore
 
     public void ListEntries(uint directory, ReadOnlySpan<byte> from, bool inclusive, EntryVisitor visitor)
     {
-        foreach ((byte[] name, ObjectId target) in Entries(directory))
+        if (!present.Entries.TryGetValue(directory, out var entries))
+            return;
+        foreach ((byte[] name, ObjectId target) in entries)
         {
             int order = name.AsSpan().SequenceCompareTo(from);
             if (order < 0 || (order == 0 && !inclusive))
@@ -143,13 +159,48 @@ internal sealed class MemoryStore : IBackingStore
         }
     }
 
-    public void Commit() => committed = present.Copy();
+    public IReadOnlyList<ulong> Versions => [.. versions.Keys];
 
-    public void Rollback() => present = committed.Copy();
+    public long DiskBytes => 0;
 
-    public void Dispose()
+    public void Commit(ulong number)
+    {
+        Assert.True(number > 0 && versions.Keys.All(version => version < number));
+        versions.Add(number, present.Copy());
+    }
+
+    public void Harden(ulong number)
     {
     }
+
+    public IStoreView OpenVersion(ulong number)
+    {
+        Maps version = versions[number];
+        lock (views)
+            views[number] = views.GetValueOrDefault(number) + 1;
+        return new MemoryStore(version, () =>
+        {
+            lock (views)
+                views[number]--;
+        });
+    }
+
+    public bool TryDrop(ulong number)
+    {
+        lock (views)
+            return views.GetValueOrDefault(number) == 0 && (versions.Remove(number) ? true : throw new ArgumentException($"there is no version {number}", nameof(number)));
+    }
+
+    public void Rollback(ulong number)
+    {
+        present = number == 0 ? new Maps() : versions[number].Copy();
+        foreach (ulong later in versions.Keys.Where(version => version > number).ToArray())
+        {
+            Assert.True(TryDrop(later), $"version {later} is read");
+        }
+    }
+
+    public void Dispose() => close?.Invoke();
 
     private SortedDictionary<byte[], ObjectId> Entries(uint directory)
     {
