@@ -12,7 +12,7 @@ internal sealed class MemoryStore : IBackingStore
 {
     private readonly SortedDictionary<ulong, Maps> versions = [];
     private readonly Dictionary<ulong, int> views = [];
-    private readonly Action? close;
+    private Action? close;
     private Maps present;
 
     public MemoryStore()
@@ -161,7 +161,7 @@ internal sealed class MemoryStore : IBackingStore
 
     public IReadOnlyList<ulong> Versions => [.. versions.Keys];
 
-    public long DiskBytes => 0;
+    public long DiskBytes => versions.Values.Append(present).Sum(maps => maps.Blocks.Values.Sum(block => (long)block.Length));
 
     public void Commit(ulong number)
     {
@@ -175,7 +175,7 @@ internal sealed class MemoryStore : IBackingStore
 
     public IStoreView OpenVersion(ulong number)
     {
-        Maps version = versions[number];
+        Maps version = Version(number);
         lock (views)
             views[number] = views.GetValueOrDefault(number) + 1;
         return new MemoryStore(version, () =>
@@ -188,19 +188,22 @@ internal sealed class MemoryStore : IBackingStore
     public bool TryDrop(ulong number)
     {
         lock (views)
-            return views.GetValueOrDefault(number) == 0 && (versions.Remove(number) ? true : throw new ArgumentException($"there is no version {number}", nameof(number)));
+            return Version(number) is not null && views.GetValueOrDefault(number) == 0 && versions.Remove(number);
     }
 
     public void Rollback(ulong number)
     {
-        present = number == 0 ? new Maps() : versions[number].Copy();
+        present = number == 0 ? new Maps() : Version(number).Copy();
         foreach (ulong later in versions.Keys.Where(version => version > number).ToArray())
         {
             Assert.True(TryDrop(later), $"version {later} is read");
         }
     }
 
-    public void Dispose() => close?.Invoke();
+    public void Dispose() => Interlocked.Exchange(ref close, null)?.Invoke();
+
+    private Maps Version(ulong number) =>
+        versions.TryGetValue(number, out Maps? version) ? version : throw new ArgumentException($"there is no version {number}", nameof(number));
 
     private SortedDictionary<byte[], ObjectId> Entries(uint directory)
     {
