@@ -2,6 +2,7 @@ using System.Globalization;
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Stores;
 using ZZFs.Tests.Abstraction;
 using ZZFs.Tests.Abstraction.Model;
 
@@ -49,9 +50,21 @@ internal sealed class StoreWorker(int seed)
     /// The process: goes on from the last checkpoint until it is killed, prints what it is about to do, and the number of each
     /// checkpoint that is done.
     /// </summary>
-    /// <param name="arguments">As <see cref="TreeVolumes.Describe"/> says, then the store's name and the seed.</param>
+    /// <param name="arguments">
+    /// As <see cref="TreeVolumes.Describe"/> says, then the store's name and the seed. Before all that may be
+    /// what else to do: <see cref="VersionWorker"/>.
+    /// </param>
     public static void Main(string[] arguments)
     {
+        if (arguments[0] == nameof(VersionWorker))
+        {
+            VersionWorker.Run(
+                arguments[1] == "embedded"
+                    ? () => EmbeddedStore.Open(arguments[2], 2 << 20)
+                    : () => TreeVolumes.Resume(arguments[1], arguments[2], arguments[3]).Open(arguments[4]),
+                int.Parse(arguments[5], CultureInfo.InvariantCulture));
+        }
+
         int seed = int.Parse(arguments[4], CultureInfo.InvariantCulture);
         using IFileService service = TreeVolumes.Resume(arguments[0], arguments[1], arguments[2]).OpenService(arguments[3], Limits);
         var worker = new StoreWorker(seed);
