@@ -1,15 +1,46 @@
+using System.Globalization;
+using Agreement.Configuration;
 using Micro;
+using ZZFs.Stores;
 
-// Prints microseconds for each operation of the embedded store. Arguments: files, transactions, MiB of the large file.
-int[] sizes = [.. args.Select(int.Parse)];
-string folder = Directory.CreateTempSubdirectory("zzfs-micro-").FullName;
+// micro postmark [STORE [FILES [TRANSACTIONS [MIB]]]]: microseconds for each operation of the wrapper on a store, under
+//   PostMark's mix, then with one large file.
+// micro versions [STORE [HELD-MIB [CHANGED-MIB…]]]: how long a version takes.
+// A store is written as for zzfs init: embedded, btrfs:PATH or zfs:DATASET; what is made in the latter two is called micro-…
+// and stays. An embedded one lies in $TMPDIR and goes.
+string what = args.ElementAtOrDefault(0) ?? "postmark";
+string written = args.ElementAtOrDefault(1) ?? "embedded";
+ulong[] sizes = [.. args.Skip(2).Select(size => ulong.Parse(size, CultureInfo.InvariantCulture))];
+if (what is not ("postmark" or "versions") || !StoreChoice.TryParse(written, out StoreChoice? choice))
+{
+    Console.Error.WriteLine($"usage: micro postmark|versions [STORE [NUMBERS]], a store being {StoreChoice.Forms}");
+    return 2;
+}
+
+DirectoryInfo folder = Directory.CreateTempSubdirectory("zzfs-micro-");
 try
 {
-    using var benchmark = new StoreBenchmark(Path.Combine(folder, "store.db"));
-    benchmark.PostMark(sizes.ElementAtOrDefault(0) is > 0 and var files ? files : 20_000, sizes.ElementAtOrDefault(1) is > 0 and var count ? count : 50_000);
-    benchmark.LargeFile(sizes.ElementAtOrDefault(2) is > 0 and var mebibytes ? mebibytes : 1024);
+    string replica = "micro-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+    using IBackingStore store = ReplicaStore.Open(choice, replica, folder.FullName);
+    if (what == "postmark")
+    {
+        using var benchmark = new StoreBenchmark(store);
+        benchmark.PostMark((int)Size(0, 20_000), (int)Size(1, 50_000));
+        benchmark.LargeFile((int)Size(2, 1024));
+    }
+    else
+    {
+        var benchmark = new VersionBenchmark(store);
+        benchmark.Fill(Size(0, 10_240));
+        foreach (ulong changed in sizes.Length > 1 ? sizes[1..] : [1, 100, 1024])
+            benchmark.Change(changed);
+    }
 }
 finally
 {
-    Directory.Delete(folder, recursive: true);
+    folder.Delete(recursive: true);
 }
+
+return 0;
+
+ulong Size(int index, ulong otherwise) => sizes.ElementAtOrDefault(index) is > 0 and var size ? size : otherwise;

@@ -8,7 +8,7 @@ using ZZFs.Stores;
 
 namespace Micro;
 
-/// <summary>PostMark's mix of operations on the embedded store, codec included, with a checkpoint every so many operations.</summary>
+/// <summary>PostMark's mix of operations on a store, codec included, with a checkpoint every so many operations.</summary>
 internal sealed class StoreBenchmark : IDisposable
 {
     private const int Directories = 10;
@@ -25,9 +25,10 @@ internal sealed class StoreBenchmark : IDisposable
     private long now = 1;
     private ulong checkpoint;
 
-    public StoreBenchmark(string path)
+    /// <summary>Takes over a new store.</summary>
+    public StoreBenchmark(IBackingStore store)
     {
-        service = new ConformanceWrapper(EmbeddedStore.Open(path), VolumeLimits.Default);
+        service = new ConformanceWrapper(store, VolumeLimits.Default);
         random.NextBytes(data);
         for (int i = 0; i < Directories; i++)
             directories.Add(Run("mkdir", new MakeDirectory(ObjectId.Root, Name("d" + i), 0x1ed)).Object!.Value);
@@ -55,7 +56,7 @@ internal sealed class StoreBenchmark : IDisposable
 
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"PostMark, {initialFiles} files, {transactions} transactions: {Stopwatch.GetElapsedTime(start).TotalSeconds:F2} s"));
+            $"PostMark, {initialFiles} files, {transactions} transactions: {Stopwatch.GetElapsedTime(start).TotalSeconds:F2} s, {now / Stopwatch.GetElapsedTime(start).TotalSeconds:F0} operations/s"));
         Recorder.PrintHead();
         recorder.Print();
         PrintMemory();

@@ -166,11 +166,18 @@ internal sealed unsafe partial class Descriptor : IDisposable
         return (long)(status.Blocks - status.FreeBlocks) * status.BlockBytes;
     }
 
-    /// <summary>Lets the kernel begin to write out what is dirty of a file, so that less is left for a snapshot to wait for.</summary>
+    /// <summary>Lets the kernel begin to write out what is dirty of a file, so that less is left for a snapshot to wait for. Any thread.</summary>
     public void StartWriteOut()
     {
         // A hint: a file system that can't just has it all to do later, and says then what is wrong with its disk.
-        _ = TreeCalls.StartWriteOut(handle, 0, 0, TreeCalls.WriteOut);
+        try
+        {
+            _ = TreeCalls.StartWriteOut(handle, 0, 0, TreeCalls.WriteOut);
+        }
+        catch (ObjectDisposedException)
+        {
+            // It was closed meanwhile.
+        }
     }
 
     /// <summary>Waits until it is on disk.</summary>

@@ -2,7 +2,7 @@ using ZZFs.Abstraction;
 
 namespace ZZFs.Stores;
 
-// File content: plain files with holes. Which blocks are holes is in the map of live.Blocks.
+// File content: plain files with holes. Which blocks are holes is in the map of blocks.
 public sealed partial class TreeStore
 {
     private const int BlockBytes = Specification.BlockBytes;
@@ -12,7 +12,11 @@ public sealed partial class TreeStore
 
     private readonly byte[] blockBuffer = new byte[BlockBytes];
     private bool hasHoles = true;
+
+    // What was written since the kernel was last told to begin with it.
+    private readonly HashSet<uint> dirty = [];
     private long dirtyBytes;
+    private Task writeOut = Task.CompletedTask;
 
     /// <inheritdoc/>
     public bool ReadBlock(uint index, ulong block, Span<byte> destination) => live.ReadBlock(index, block, destination);
@@ -45,13 +49,10 @@ public sealed partial class TreeStore
         Descriptor file = live.Places.File(index);
         file.Write(block * BlockBytes, content);
         touched.Add(index);
+        dirty.Add(index);
         dirtyBytes += content.Length;
-        if (dirtyBytes >= WriteOutBytes)
-        {
-            // The last file stands for all: when so much is written, it is mostly to one.
-            file.StartWriteOut();
-            dirtyBytes = 0;
-        }
+        if (dirtyBytes >= WriteOutBytes && writeOut.IsCompleted)
+            StartWriteOut();
     }
 
     /// <inheritdoc/>
@@ -69,6 +70,19 @@ public sealed partial class TreeStore
         Clear(index, start, last);
         touched.Add(index);
         return live.Blocks.Remove(index, first, last);
+    }
+
+    private void StartWriteOut()
+    {
+        // Those that were closed since then are few, and left to the kernel's own time.
+        Descriptor[] files = [.. dirty.Where(live.Places.IsOpen).Select(live.Places.File)];
+        dirty.Clear();
+        dirtyBytes = 0;
+        writeOut = Task.Run(() =>
+        {
+            foreach (Descriptor file in files)
+                file.StartWriteOut();
+        });
     }
 
     private void Clear(uint index, ulong first, ulong last)
