@@ -62,6 +62,30 @@ public sealed class VersionedDatabaseTests : IDisposable
     }
 
     [Fact]
+    public void The_log_grows_with_a_burst_and_is_short_again_soon_after()
+    {
+        string path = Path.Combine(folder, "log");
+        using var database = Trial.Open(path);
+        byte[] value = new byte[1 << 20];
+        new Random(5).NextBytes(value);
+        for (int i = 0; i < 200; i++)
+            database.Rows(0).Write(Encoding.ASCII.GetBytes($"{i}"), value);
+        var log = new FileInfo(path + "-wal");
+        Assert.True(log.Length > LogKeeper.LongLogBytes);
+        ulong version = 0;
+        long start = Environment.TickCount64;
+        for (; log.Length > LogKeeper.LongLogBytes; log.Refresh())
+        {
+            Assert.InRange(Environment.TickCount64 - start, 0, 60_000);
+            database.Rows(0).Write("small"u8, BitConverter.GetBytes(version));
+            database.Commit(++version);
+            database.Harden();
+        }
+
+        Assert.Equal(value, database.Rows(0).Live.Read("199"u8));
+    }
+
+    [Fact]
     public async Task A_version_that_is_read_is_not_dropped_and_reads_the_same_from_another_thread_under_changes()
     {
         using var database = Trial.Open(Path.Combine(folder, "threads"));
