@@ -137,7 +137,7 @@ internal sealed class EmbeddedView : IStoreView
         EntryKey(directory, [], end);
         entries.List(first[..length], end, (key, value) =>
         {
-            ReadOnlySpan<byte> name = key[sizeof(uint)..];
+            ReadOnlySpan<byte> name = key[Math.Min(sizeof(uint), key.Length)..];
             return name.IsEmpty || name.Length > Specification.MaximumNameBytes
                 ? throw database.Damaged($"directory {directory} has an entry of {name.Length} bytes")
                 : visitor(name, Target(value));

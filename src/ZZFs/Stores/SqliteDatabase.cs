@@ -120,7 +120,7 @@ internal sealed class SqliteDatabase : IDisposable
     }
 
     private string Reason(int code) =>
-        string.Create(CultureInfo.InvariantCulture, $"{raw.sqlite3_errmsg(handle).utf8_to_string()} (SQLite code {code})");
+        string.Create(CultureInfo.InvariantCulture, $"{raw.sqlite3_errmsg(handle).utf8_to_string().ReplaceLineEndings(" ")} (SQLite code {code})");
 }
 
 /// <summary>A compiled statement. Parameters count from 1, columns from 0, as in SQLite.</summary>
