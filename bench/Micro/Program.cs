@@ -1,6 +1,7 @@
 using System.Globalization;
 using Agreement.Configuration;
 using Micro;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 // micro postmark [STORE [FILES [TRANSACTIONS [MIB]]]]: microseconds for each operation of the wrapper on a store, under
@@ -24,7 +25,7 @@ try
     using IBackingStore store = ReplicaStore.Open(choice, replica, folder.FullName);
     if (what == "postmark")
     {
-        using var benchmark = new StoreBenchmark(store);
+        using var benchmark = new StoreBenchmark(store, SqliteDigestStore.Open(Path.Combine(folder.FullName, "digests.db")));
         benchmark.PostMark((int)Size(0, 20_000), (int)Size(1, 50_000));
         benchmark.LargeFile((int)Size(2, 1024));
     }

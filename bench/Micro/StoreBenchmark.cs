@@ -4,6 +4,7 @@ using System.Text;
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace Micro;
@@ -26,9 +27,9 @@ internal sealed class StoreBenchmark : IDisposable
     private ulong checkpoint;
 
     /// <summary>Takes over a new store.</summary>
-    public StoreBenchmark(IBackingStore store)
+    public StoreBenchmark(IBackingStore store, IDigestStore digests)
     {
-        service = new ConformanceWrapper(store, VolumeLimits.Default);
+        service = new ConformanceWrapper(store, digests, VolumeLimits.Default);
         random.NextBytes(data);
         for (int i = 0; i < Directories; i++)
             directories.Add(Run("mkdir", new MakeDirectory(ObjectId.Root, Name("d" + i), 0x1ed)).Object!.Value);
@@ -146,8 +147,25 @@ internal sealed class StoreBenchmark : IDisposable
             : throw new InvalidOperationException("a result can't be decoded");
     }
 
-    private void Checkpoint() =>
-        recorder.Time("checkpoint", () => service.TakeCheckpoint(new SequenceNumber(++checkpoint), []));
+    // What execution waits for, and what a replica does beside it.
+    private void Checkpoint()
+    {
+        var number = new SequenceNumber(++checkpoint);
+        recorder.Time("checkpoint, begun", () =>
+        {
+            service.BeginCheckpoint(number, []);
+            return true;
+        });
+        ICheckpointWork work = recorder.Time("checkpoint, taken up", service.PrepareCheckpoint);
+        recorder.Time("checkpoint, worked on", () =>
+        {
+            work.Run();
+            return true;
+        });
+        service.FinishCheckpoint(work);
+        service.CheckpointIsStable(number);
+        recorder.Time("checkpoint, dropped", service.DropOldCheckpoint);
+    }
 
     private static void PrintMemory()
     {

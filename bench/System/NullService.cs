@@ -13,6 +13,8 @@ internal sealed class NullService : IFileService
 
     private static readonly byte[] Zeros = new byte[MaximumBytes];
 
+    private readonly Queue<(SequenceNumber Number, byte[] Annex)> begun = new();
+
     public SequenceNumber LastCheckpoint { get; private set; }
 
     public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
@@ -34,12 +36,22 @@ internal sealed class NullService : IFileService
     {
     }
 
-    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => begun.Enqueue((number, annex.ToArray()));
+
+    public ICheckpointWork PrepareCheckpoint() => new Nothing(begun.Peek().Number);
+
+    public Digest FinishCheckpoint(ICheckpointWork work)
     {
-        LastCheckpoint = number;
-        LastCheckpointAnnex = annex.ToArray();
+        (LastCheckpoint, byte[] annex) = begun.Dequeue();
+        LastCheckpointAnnex = annex;
         return default;
     }
+
+    public void CheckpointIsStable(SequenceNumber number)
+    {
+    }
+
+    public bool DropOldCheckpoint() => false;
 
     public void Rollback()
     {
@@ -47,5 +59,12 @@ internal sealed class NullService : IFileService
 
     public void Dispose()
     {
+    }
+
+    private sealed record Nothing(SequenceNumber Number) : ICheckpointWork
+    {
+        public void Run()
+        {
+        }
     }
 }

@@ -11,6 +11,7 @@ internal sealed class ExecutionParty : Party
     private readonly Func<IFileService, ExecutionReplica> make;
     private ExecutionReplica replica;
     private ExecutionInbox inbox;
+    private ICheckpointWork? work;
 
     public ExecutionParty(PartyId id, IFileService service, Func<IFileService, ExecutionReplica> make)
         : base(id)
@@ -43,6 +44,33 @@ internal sealed class ExecutionParty : Party
 
     public override void Persist()
     {
+    }
+
+    /// <summary>Work on a checkpoint to begin now, if there is any.</summary>
+    public ICheckpointWork? TakeWork()
+    {
+        if (replica.TakeWork() is not { } taken)
+            return null;
+        return work = taken;
+    }
+
+    /// <summary>Work ends, unless the process died meanwhile.</summary>
+    public void EndWork(ICheckpointWork done)
+    {
+        if (done != work)
+            return;
+        done.Run();
+        work = null;
+        replica.OnCheckpointReady(done);
+    }
+
+    /// <summary>The process dies; work that was under way may have been just done.</summary>
+    public void Crash(bool workIsDone)
+    {
+        if (workIsDone)
+            work?.Run();
+        work = null;
+        Crash();
     }
 
     public override void Restart()

@@ -37,6 +37,7 @@ internal static class Scenario
             Syncs = 0.01 * (1 + (4 * random.Next(3))),
             ClockJumpEveryMilliseconds = random.Next(3) == 0 ? 300 : 0,
             PauseEveryMilliseconds = random.Next(4) == 0 ? 60 << random.Next(4) : 0,
+            CheckpointMicroseconds = 200 << random.Next(11),
         };
 
         // With f + 1 awake, everything but replies needs each of them.

@@ -75,6 +75,9 @@ internal sealed record SimulationOptions
     /// <summary>How long a sync takes, in microseconds, at most.</summary>
     public int SyncMicroseconds { get; init; } = 400;
 
+    /// <summary>How long the work on a checkpoint takes, in microseconds, at most.</summary>
+    public int CheckpointMicroseconds { get; init; } = 5_000;
+
     /// <summary>Clocks of agreement replicas are wrong by at most this, in milliseconds.</summary>
     public int ClockErrorMilliseconds { get; init; } = 1000;
 

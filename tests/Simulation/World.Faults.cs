@@ -67,7 +67,7 @@ internal sealed partial class World
             if (party is AgreementParty replica)
                 replica.LosePower(random);
             else
-                party.Crash();
+                Kill(party);
             RestartAfter(100_000 + random.Next(300_000), party);
         }
 
@@ -102,7 +102,7 @@ internal sealed partial class World
         foreach (ExecutionParty party in parties.Values.OfType<ExecutionParty>().Where(party => party.IsUp))
         {
             options.Trace?.WriteLine($"{time,10} {party.Id} stops");
-            party.Crash();
+            Kill(party);
             RestartAfter((options.HealAtMilliseconds * 1000L) - time, party);
         }
 
@@ -145,7 +145,7 @@ internal sealed partial class World
             if (options.PowerLoss && victim is AgreementParty replica)
                 replica.LosePower(random);
             else
-                victim.Crash();
+                Kill(victim);
             foreach (Party other in parties.Values)
             {
                 if (other.IsUp)
@@ -157,6 +157,26 @@ internal sealed partial class World
 
         ScheduleCrash();
     });
+
+    private void Kill(Party party)
+    {
+        if (party is ExecutionParty execution)
+            execution.Crash(workIsDone: workRandom.Next(2) == 0);
+        else
+            party.Crash();
+    }
+
+    // On its own, while operations are executed.
+    private void BeginWork(ExecutionParty replica)
+    {
+        if (replica.TakeWork() is not { } work)
+            return;
+        Schedule(50 + workRandom.Next(options.CheckpointMicroseconds), () =>
+        {
+            if (replica.IsUp)
+                Turn(replica, () => replica.EndWork(work));
+        });
+    }
 
     // Unless it crashes again before: power may go while it is down.
     private void RestartAfter(long microseconds, Party victim)

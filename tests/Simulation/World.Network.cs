@@ -38,6 +38,8 @@ internal sealed partial class World
         party.Persist();
         if (party.Output.SyncWanted && party is AgreementParty agreement)
             BeginSync(agreement);
+        if (party is ExecutionParty execution)
+            BeginWork(execution);
         Output output = party.Output;
         var sends = new List<(PartyId To, byte[] Bytes)>();
         foreach (Outgoing message in output.Messages)

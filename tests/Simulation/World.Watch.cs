@@ -14,6 +14,8 @@ internal sealed partial class World
                 checkers.Ordered(from, order);
                 break;
             case MessageKind.Checkpoint when from.Role == PartyRole.Execution && Checkpoint.TryRead(ref reader, out Checkpoint checkpoint):
+                if (!((ExecutionParty)parties[from]).Service.IsPrepared(checkpoint.Number))
+                    throw new SimulationFailure($"{from} signs {checkpoint.Number}, whose files are not on its disk");
                 checkers.Rooted(from, checkpoint);
                 CheckDurable(from, ((ExecutionParty)parties[from]).Replica.LogIncarnation, checkpoint.Number);
                 break;

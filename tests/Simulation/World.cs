@@ -15,6 +15,7 @@ internal sealed partial class World
 
     private readonly SimulationOptions options;
     private readonly DeterministicRandom random;
+    private readonly DeterministicRandom workRandom;
     private readonly PriorityQueue<Action, (long Time, long Order)> events = new();
     private readonly SortedDictionary<PartyId, Party> parties = [];
     private readonly Checkers checkers = new();
@@ -35,6 +36,7 @@ internal sealed partial class World
         this.options = options;
         random = new DeterministicRandom(options.Seed);
         quorum = new Quorum(options.Faults);
+        workRandom = new DeterministicRandom(options.Seed ^ 0xC4EC7);
         workload = options.Files ? new FileWorkload() : new CounterWorkload();
         calls = new CallHistory(workload, options.Always);
         int awake = options.AllAwake ? quorum.ExecutionReplicas : quorum.ActiveExecutionReplicas;

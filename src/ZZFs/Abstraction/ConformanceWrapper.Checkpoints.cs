@@ -1,74 +1,186 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.InteropServices;
 using Agreement.Messages;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
 
-// Checkpoints, and the digests that they name. The header record: u64 number, digest of the object array, u64 used bytes,
-// bytes annex.
+// Checkpoints: a version of the store each. The header record: u64 number, u64 used bytes, u64 the last checkpoint that was
+// prepared then, bytes annex.
 public sealed partial class ConformanceWrapper
 {
     private const int MaximumAnnexBytes = 1 << 30;
-    private const int KeptVersions = 2;
 
-    private readonly MessageWriter scratch = new();
-    private readonly Dictionary<uint, List<byte[]>> changedNames = [];
-    private readonly HashSet<uint> changedXattrs = [];
-    private int changedNameCount;
-    private Digest arrayDigest;
+    private readonly Queue<(SequenceNumber Number, byte[] Annex)> begun = new();
+    private readonly MessageWriter record = new();
+    private DigestKeeper keeper;
+    private CheckpointWork? work;
+
+    // The last two that the cluster agreed on.
+    private SequenceNumber stable;
+    private SequenceNumber stableBefore;
 
     /// <inheritdoc/>
-    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public SequenceNumber LastCheckpoint { get; private set; }
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
+
+    /// <inheritdoc/>
+    public Digest LastCheckpointDigest { get; private set; }
+
+    /// <inheritdoc/>
+    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
     {
-        SettleDigests();
+        content.WriteBack();
         objects.WriteBack();
         locks.WriteBack(store);
-        var header = new MessageWriter(annex.Length + 64);
-        header.WriteUInt64(number.Value);
-        header.WriteDigest(arrayDigest);
-        header.WriteUInt64(objects.UsedBytes);
-        header.WriteBytes(annex);
-        store.WriteMetadata(MetadataKey.Of(MetadataKind.Header), header.Written);
+        record.Clear();
+        changes.Encode(record);
+        store.WriteMetadata(MetadataKey.Of(MetadataKind.Changes), record.Written);
+        record.Clear();
+        record.WriteUInt64(number.Value);
+        record.WriteUInt64(objects.UsedBytes);
+        record.WriteUInt64(LastCheckpoint.Value);
+        record.WriteBytes(annex);
+        store.WriteMetadata(MetadataKey.Of(MetadataKind.Header), record.Written);
         store.Commit(number.Value);
-        store.Harden(number.Value);
-        foreach (ulong old in store.Versions.SkipLast(KeptVersions))
-            store.TryDrop(old);
-        LastCheckpoint = number;
-        LastCheckpointAnnex = annex.ToArray();
-        LastCheckpointDigest = StateDigest.OfState(arrayDigest, limits);
+        changes.StartAfter(number.Value);
+        begun.Enqueue((number, annex.ToArray()));
+    }
+
+    /// <inheritdoc/>
+    public ICheckpointWork PrepareCheckpoint()
+    {
+        Invariant.That(work is null);
+        work = new CheckpointWork(store, digests, keeper, begun.Peek().Number.Value);
+        return work;
+    }
+
+    /// <inheritdoc/>
+    public Digest FinishCheckpoint(ICheckpointWork work)
+    {
+        Invariant.That(work == this.work && this.work.Digest is not null);
+        LastCheckpointDigest = this.work.Digest.Value;
+        (LastCheckpoint, byte[] annex) = begun.Dequeue();
+        LastCheckpointAnnex = annex;
+        this.work = null;
         return LastCheckpointDigest;
+    }
+
+    /// <inheritdoc/>
+    public void CheckpointIsStable(SequenceNumber number)
+    {
+        if (number <= stable)
+            return;
+        stableBefore = stable;
+        stable = number;
+    }
+
+    /// <inheritdoc/>
+    public bool DropOldCheckpoint()
+    {
+        foreach (ulong version in store.Versions)
+        {
+            if (version >= stableBefore.Value)
+                return false;
+            if (store.TryDrop(version))
+                return true;
+        }
+
+        return false;
     }
 
     /// <inheritdoc/>
     public void Rollback()
     {
-        store.Rollback(store.Versions is [.., ulong newest] ? newest : 0);
-        Load();
+        work?.Abandon();
+        work = null;
+        begun.Clear();
+        ReturnToCheckpoint(isOpening: false);
     }
 
-    [MemberNotNull(nameof(objects), nameof(content), nameof(locks))]
-    private void Load()
+    // To the newest checkpoint that was prepared: only those are sure to be part of every order that may yet come.
+    [MemberNotNull(nameof(objects), nameof(content), nameof(locks), nameof(keeper))]
+    private void ReturnToCheckpoint(bool isOpening)
     {
-        changedNames.Clear();
-        changedXattrs.Clear();
-        changedNameCount = 0;
-        byte[]? header = store.ReadMetadata(MetadataKey.Of(MetadataKind.Header));
-        var reader = new MessageReader(header);
-        LastCheckpoint = new SequenceNumber(reader.ReadUInt64());
-        arrayDigest = reader.ReadDigest();
-        ulong usedBytes = reader.ReadUInt64();
-        LastCheckpointAnnex = reader.ReadBytes(MaximumAnnexBytes);
-        if (header is not null && !reader.Complete)
-            throw new StoreDamagedException("the store is damaged: its header can't be read");
-        LastCheckpointDigest = header is null ? default : StateDigest.OfState(arrayDigest, limits);
-        objects = new ObjectTable(store, limits, usedBytes);
-        content = new FileContent(store);
+        ulong newest = store.Versions.Count == 0 ? 0 : store.Versions[^1];
+        ulong prepared = FindPrepared(newest);
+        if (!isOpening || prepared != newest)
+            store.Rollback(prepared);
+        keeper = new DigestKeeper(digests, limits);
+        LoadHeader(prepared, out ulong usedBytes);
+        LastCheckpointDigest = prepared == 0 ? default : FindDigest(prepared);
+        if (prepared == 0)
+            digests.Rollback(0);
+        changes.StartAfter(prepared);
+        objects = new ObjectTable(store, limits, usedBytes, changes);
+        content = new FileContent(store, changes);
         locks = new LockTable(limits.TotalLocks);
         locks.Load(store);
-        if (header is null)
+        if (prepared == 0)
             MakeRoot();
     }
+
+    private ulong FindPrepared(ulong newest)
+    {
+        // The mark may be one behind, when the process died between the two; or the digests are lost, and it is not.
+        for (int i = store.Versions.Count - 1; i >= 0; i--)
+        {
+            ulong version = store.Versions[i];
+            if (digests.Versions.Contains(version) || version == digests.LastCommitted)
+                return version;
+        }
+
+        if (newest == 0)
+            return 0;
+
+        // Nothing was prepared yet, or all that tells of it is lost; but the newest version names one that was prepared before it.
+        using IStoreView view = store.OpenVersion(newest);
+        var reader = new MessageReader(view.ReadMetadata(MetadataKey.Of(MetadataKind.Header)));
+        reader.ReadUInt64();
+        reader.ReadUInt64();
+        ulong prepared = reader.ReadUInt64();
+        return reader.Failed || (prepared != 0 && !store.Versions.Contains(prepared)) ? throw HeaderDamaged() : prepared;
+    }
+
+    private void LoadHeader(ulong number, out ulong usedBytes)
+    {
+        usedBytes = 0;
+        LastCheckpoint = new SequenceNumber(number);
+        LastCheckpointAnnex = default;
+        byte[]? header = store.ReadMetadata(MetadataKey.Of(MetadataKind.Header));
+        if (header is null && number == 0)
+            return;
+        var reader = new MessageReader(header);
+        bool isRight = reader.ReadUInt64() == number;
+        usedBytes = reader.ReadUInt64();
+        reader.ReadUInt64();
+        LastCheckpointAnnex = reader.ReadBytes(MaximumAnnexBytes);
+        if (!isRight || !reader.Complete)
+            throw HeaderDamaged();
+    }
+
+    private Digest FindDigest(ulong number)
+    {
+        try
+        {
+            if (DigestKeeper.Find(digests, number, limits) is { } digest)
+            {
+                digests.Rollback(number);
+                return digest;
+            }
+        }
+        catch (StoreDamagedException)
+        {
+            // Whatever is wrong with it, it can be computed again.
+        }
+
+        using IStoreView view = store.OpenVersion(number);
+        return keeper.Rebuild(view, number, () => true)!.Value;
+    }
+
+    private static StoreDamagedException HeaderDamaged() => new("the store is damaged: its header can't be read");
 
     private void MakeRoot()
     {
@@ -81,53 +193,5 @@ public sealed partial class ConformanceWrapper
         root.Gid = rootGid;
         root.LinkCount = 2;
         store.MakeObject(root);
-    }
-
-    // Hashes what changed since the last call. It may be called at any time between operations: digests depend on the
-    // state alone.
-    private void SettleDigests()
-    {
-        content.WriteBack();
-        var edits = new List<DigestEdit>();
-        foreach (uint index in objects.TakeUnsettled())
-        {
-            ObjectRecord record = objects.Place(index)
-                ?? throw new StoreDamagedException($"the store is damaged: object {index} vanished");
-            if (record.Type != ObjectType.Null)
-                SettleContent(record);
-            edits.Add(new DigestEdit(index, StateDigest.OfObject(record, locks.DigestOf(index), scratch)));
-            objects.Trim();
-        }
-
-        Invariant.That(content.UnsettledCount == 0 && changedNameCount == 0);
-        var nodes = new StoredDigestNodes(store, MetadataKind.ArrayNode, 0);
-        arrayDigest = DigestTree.Set(nodes, arrayDigest, StateDigest.ArrayLeaves, CollectionsMarshal.AsSpan(edits));
-    }
-
-    private void SettleContent(ObjectRecord record)
-    {
-        if (changedXattrs.Remove(record.Index))
-            record.XattrDigest = StateDigest.OfXattrs(store, record);
-        if (record.IsFile)
-        {
-            content.Settle(record);
-        }
-        else if (changedNames.Remove(record.Index, out List<byte[]>? names))
-        {
-            changedNameCount -= names.Count;
-            ulong entries = record.SizeBytes / EntryBytes;
-            record.ContentDigest = directoryDigest.Settle(record.Index, entries, record.DigestLeaves, names);
-            record.DigestLeaves = entries;
-        }
-
-        objects.MarkSettled(record);
-    }
-
-    private void NameChanged(ObjectRecord directory, ReadOnlyMemory<byte> name)
-    {
-        if (!changedNames.TryGetValue(directory.Index, out List<byte[]>? names))
-            changedNames.Add(directory.Index, names = []);
-        names.Add(name.ToArray());
-        changedNameCount++;
     }
 }

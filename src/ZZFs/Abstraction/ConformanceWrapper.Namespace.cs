@@ -165,7 +165,7 @@ public sealed partial class ConformanceWrapper
     {
         ulong before = directory.FootprintBytes;
         store.AddEntry(directory.Index, name.Span, target.Id);
-        NameChanged(directory, name);
+        changes.NameChanged(directory.Index, name.Span);
         directory.SizeBytes += EntryBytes;
         if (target.IsDirectory)
             directory.LinkCount++;

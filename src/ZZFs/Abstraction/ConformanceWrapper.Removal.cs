@@ -146,8 +146,8 @@ public sealed partial class ConformanceWrapper
 
         ulong sourceFootprint = source.FootprintBytes;
         store.MoveEntry(source.Index, o.SourceName.Span, target.Index, o.TargetName.Span);
-        NameChanged(source, o.SourceName);
-        NameChanged(target, o.TargetName);
+        changes.NameChanged(source.Index, o.SourceName.Span);
+        changes.NameChanged(target.Index, o.TargetName.Span);
         if (source == target)
         {
             Changed(source, sourceFootprint, contentChanged: true);
@@ -174,8 +174,8 @@ public sealed partial class ConformanceWrapper
     private void Exchange(Rename o, ObjectRecord source, ObjectRecord target, ObjectRecord moved, ObjectRecord present)
     {
         store.ExchangeEntries(source.Index, o.SourceName.Span, target.Index, o.TargetName.Span);
-        NameChanged(source, o.SourceName);
-        NameChanged(target, o.TargetName);
+        changes.NameChanged(source.Index, o.SourceName.Span);
+        changes.NameChanged(target.Index, o.TargetName.Span);
         if (source != target)
         {
             uint movedLinks = moved.IsDirectory ? 1u : 0;
@@ -223,7 +223,7 @@ public sealed partial class ConformanceWrapper
     private void NameRemoved(ObjectRecord directory, ReadOnlyMemory<byte> name, ObjectRecord target)
     {
         ulong before = directory.FootprintBytes;
-        NameChanged(directory, name);
+        changes.NameChanged(directory.Index, name.Span);
         directory.SizeBytes -= EntryBytes;
         directory.LinkCount -= target.IsDirectory ? 1u : 0;
         Changed(directory, before, contentChanged: true);
@@ -265,17 +265,12 @@ public sealed partial class ConformanceWrapper
     {
         if (target.Type is ObjectType.File or ObjectType.Symlink)
             content.Drop(target);
-        if (target.IsDirectory)
-            directoryDigest.Drop(target.Index, target.DigestLeaves);
-        if (changedNames.Remove(target.Index, out List<byte[]>? names))
-            changedNameCount -= names.Count;
         if (target.XattrBytes > 0)
         {
             byte[] prefix = MetadataKey.Of(MetadataKind.Xattr, target.Index);
             store.RemoveMetadata(prefix, MetadataKey.After(prefix));
         }
 
-        changedXattrs.Remove(target.Index);
         locks.DropObject(target.Index);
         if (target.OrphanOf != SessionId.None)
         {

@@ -132,7 +132,7 @@ public sealed partial class ConformanceWrapper
     {
         ulong before = target.FootprintBytes;
         target.XattrBytes = totalBytes;
-        changedXattrs.Add(target.Index);
+        changes.XattrsChanged(target.Index);
         objects.Changed(target, before);
     }
 }

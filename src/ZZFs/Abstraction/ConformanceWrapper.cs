@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Agreement.Messages;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
@@ -18,16 +19,14 @@ namespace ZZFs.Abstraction;
 public sealed partial class ConformanceWrapper : IFileService
 {
     // A directory's length grows by this with each entry.
-    private const uint EntryBytes = 32;
-
-    // What waits for digests is settled early beyond these, so that memory doesn't grow with the interval of checkpoints.
-    private const int MaximumUnsettled = 16 << 10;
+    internal const uint EntryBytes = 32;
 
     private readonly IBackingStore store;
     private readonly VolumeLimits limits;
     private readonly uint rootUid;
     private readonly uint rootGid;
-    private readonly DirectoryDigest directoryDigest;
+    private readonly IDigestStore digests;
+    private readonly StateChanges changes = new();
     private readonly byte[] transfer = new byte[Limits.MaximumTransferBytes];
 
     private ObjectTable objects;
@@ -41,36 +40,33 @@ public sealed partial class ConformanceWrapper : IFileService
     private ObjectRecord? exportRoot;
     private int transferUsed;
 
-    /// <summary>Takes over a store, which is new or was left by another wrapper; disposes it in the end, also when this fails.</summary>
+    /// <summary>Takes over a store, which is new or was left by another wrapper, at the last checkpoint that was finished.</summary>
+    /// <param name="store">The files; disposed in the end, also when this fails.</param>
+    /// <param name="digests">Their digests; likewise.</param>
+    /// <param name="limits">Limits of the volume.</param>
+    /// <param name="rootUid">Owner of a new volume's root directory.</param>
+    /// <param name="rootGid">Its group.</param>
     /// <exception cref="StoreDamagedException">What is stored contradicts itself.</exception>
-    public ConformanceWrapper(IBackingStore store, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0)
+    public ConformanceWrapper(IBackingStore store, IDigestStore digests, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0)
     {
         this.rootUid = rootUid;
         this.rootGid = rootGid;
         this.store = store;
         this.limits = limits;
-        directoryDigest = new DirectoryDigest(store);
+        this.digests = digests;
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
         try
         {
-            Load();
+            ReturnToCheckpoint(isOpening: true);
         }
         catch
         {
-            // Nobody else has it: it would stay locked.
+            // Nobody else has them: they would stay locked.
+            digests.Dispose();
             store.Dispose();
             throw;
         }
     }
-
-    /// <inheritdoc/>
-    public SequenceNumber LastCheckpoint { get; private set; }
-
-    /// <inheritdoc/>
-    public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
-
-    /// <inheritdoc/>
-    public Digest LastCheckpointDigest { get; private set; }
 
     private Timestamp Now => context.Now;
 
@@ -104,7 +100,12 @@ public sealed partial class ConformanceWrapper : IFileService
     }
 
     /// <inheritdoc/>
-    public void Dispose() => store.Dispose();
+    public void Dispose()
+    {
+        work?.Abandon();
+        digests.Dispose();
+        store.Dispose();
+    }
 
     private OperationResult ExecuteAll(Compound compound)
     {
@@ -231,10 +232,5 @@ public sealed partial class ConformanceWrapper : IFileService
     }
 
     // Between operations nobody holds a record, so caches may shrink.
-    private void KeepBounds()
-    {
-        if (objects.UnsettledCount > MaximumUnsettled || content.UnsettledCount > MaximumUnsettled || changedNameCount > MaximumUnsettled)
-            SettleDigests();
-        objects.Trim();
-    }
+    private void KeepBounds() => objects.Trim();
 }

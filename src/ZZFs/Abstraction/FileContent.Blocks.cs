@@ -1,5 +1,3 @@
-using Agreement.Messages;
-
 namespace ZZFs.Abstraction;
 
 // The blocks in memory.
@@ -13,7 +11,7 @@ internal sealed partial class FileContent
         block = spare.TryPop(out CachedBlock? reused) ? reused : new CachedBlock();
         block.Key = key;
         block.Dirty = false;
-        Span<byte> data = block.Data.AsSpan(1);
+        Span<byte> data = block.Data.AsSpan();
         if (file.AllocatedBytes == 0 || number >= BlocksOf(file.SizeBytes))
         {
             data.Clear();
@@ -34,7 +32,7 @@ internal sealed partial class FileContent
     {
         if (data.ContainsAnyExcept((byte)0))
             return true;
-        ReadOnlySpan<byte> content = block.Data.AsSpan(1);
+        ReadOnlySpan<byte> content = block.Data.AsSpan();
         return block.NonZero
             && data.Length < BlockBytes
             && (content[..start].ContainsAnyExcept((byte)0) || content[(start + data.Length)..].ContainsAnyExcept((byte)0));
@@ -92,12 +90,10 @@ internal sealed partial class FileContent
         block.Dirty = false;
         if (!block.NonZero && !block.Stored)
             return;
-        Digest digest = Digest.Zero;
         if (block.NonZero)
         {
-            int length = block.Data.AsSpan(1).LastIndexOfAnyExcept((byte)0) + 1;
-            store.WriteBlock(block.Key.Index, block.Key.Number, block.Data.AsSpan(1, length));
-            digest = DigestOf(block.Data.AsSpan(0, 1 + length));
+            int length = block.Data.AsSpan().LastIndexOfAnyExcept((byte)0) + 1;
+            store.WriteBlock(block.Key.Index, block.Key.Number, block.Data.AsSpan(0, length));
         }
         else
         {
@@ -105,27 +101,7 @@ internal sealed partial class FileContent
         }
 
         block.Stored = block.NonZero;
-        if (!edits.TryGetValue(block.Key.Index, out List<DigestEdit>? waiting))
-            edits.Add(block.Key.Index, waiting = []);
-        waiting.Add(new DigestEdit(block.Key.Number, digest));
-        UnsettledCount++;
-    }
-
-    private StoredDigestNodes Nodes(ObjectRecord file) => new(store, MetadataKind.FileNode, file.Index);
-
-    // By leaf, the last of equal ones only.
-    private static DigestEdit[] InOrder(List<DigestEdit> changed)
-    {
-        if (changed.Count == 1)
-            return [changed[0]];
-        var last = new SortedDictionary<ulong, Digest>();
-        foreach (DigestEdit edit in changed)
-            last[edit.Leaf] = edit.Digest;
-        var ordered = new DigestEdit[last.Count];
-        int count = 0;
-        foreach ((ulong leaf, Digest digest) in last)
-            ordered[count++] = new DigestEdit(leaf, digest);
-        return ordered;
+        changes.BlocksChanged(block.Key.Index, block.Key.Number, block.Key.Number);
     }
 
     private readonly record struct BlockKey(uint Index, ulong Number) : IComparable<BlockKey>
@@ -141,8 +117,7 @@ internal sealed partial class FileContent
     {
         public BlockKey Key { get; set; }
 
-        // One byte of room for the tag of the digest, then the content.
-        public byte[] Data { get; } = new byte[1 + BlockBytes];
+        public byte[] Data { get; } = new byte[BlockBytes];
 
         // The content differs from the store's.
         public bool Dirty { get; set; }

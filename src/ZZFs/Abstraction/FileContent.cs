@@ -1,4 +1,4 @@
-using Agreement.Messages;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
@@ -6,33 +6,25 @@ namespace ZZFs.Abstraction;
 /// <summary>
 /// Content of files as blocks of <see cref="Specification.BlockBytes"/>, a block of zeros being a hole: what is allocated is
 /// a function of the content. The blocks in use are kept in memory and written back later, so that small writes to one
-/// place cost one write to the store and one hash.
+/// place cost one write to the store.
 /// </summary>
-/// <remarks>
-/// The digest of a block is SHA-256( 0x00, content without the zeros at its end ); a hole's is zero. So it doesn't depend on
-/// where the file ends. Bytes past the end of a file are zero in its blocks.
-/// </remarks>
+/// <remarks>Bytes past the end of a file are zero in its blocks, so that neither they nor their digests depend on where it ends.</remarks>
 internal sealed partial class FileContent
 {
     private const int BlockBytes = Specification.BlockBytes;
     private const int CacheBlocks = 256;
-    private const byte BlockTag = 0;
 
     private readonly IBackingStore store;
     private readonly WriteBackCache<BlockKey, CachedBlock> cache;
     private readonly Stack<CachedBlock> spare = [];
+    private readonly StateChanges changes;
 
-    // Digests of blocks that were written to the store since the tree was settled; of equal blocks the last counts.
-    private readonly Dictionary<uint, List<DigestEdit>> edits = [];
-
-    public FileContent(IBackingStore store)
+    public FileContent(IBackingStore store, StateChanges changes)
     {
         this.store = store;
+        this.changes = changes;
         cache = new WriteBackCache<BlockKey, CachedBlock>(CacheBlocks, Evict);
     }
-
-    /// <summary>How many block digests wait to be settled.</summary>
-    public int UnsettledCount { get; private set; }
 
     /// <summary>How many blocks a file of that length has, holes included.</summary>
     public static ulong BlocksOf(ulong sizeBytes) => (sizeBytes + BlockBytes - 1) / BlockBytes;
@@ -44,7 +36,7 @@ internal sealed partial class FileContent
         {
             int start = (int)(offset % BlockBytes);
             int count = Math.Min(BlockBytes - start, destination.Length);
-            ReadOnlySpan<byte> block = Get(file, offset / BlockBytes, overwritten: false).Data.AsSpan(1);
+            ReadOnlySpan<byte> block = Get(file, offset / BlockBytes, overwritten: false).Data.AsSpan();
             block.Slice(start, count).CopyTo(destination);
             destination = destination[count..];
             offset += (ulong)count;
@@ -83,7 +75,7 @@ internal sealed partial class FileContent
             int count = Math.Min(BlockBytes - start, data.Length);
             CachedBlock block = Get(file, offset / BlockBytes, overwritten: count == BlockBytes);
             SetNonZero(file, block, NonZeroAfter(block, start, data[..count]));
-            data[..count].CopyTo(block.Data.AsSpan(1 + start));
+            data[..count].CopyTo(block.Data.AsSpan(start));
             block.Dirty = true;
             data = data[count..];
             offset += (ulong)count;
@@ -125,11 +117,6 @@ internal sealed partial class FileContent
             Discard(file.Index, 0, blocks - 1);
             store.RemoveBlocks(file.Index, 0, blocks - 1);
         }
-
-        if (DigestTree.Height(file.DigestLeaves) > 0)
-            Nodes(file).RemoveAll();
-        if (edits.Remove(file.Index, out List<DigestEdit>? dropped))
-            UnsettledCount -= dropped.Count;
     }
 
     /// <summary>The first data (or hole) at or after an offset within the file; the file's length when there is none.</summary>
@@ -151,32 +138,11 @@ internal sealed partial class FileContent
         return Math.Min(Math.Max(offset, block * BlockBytes), file.SizeBytes);
     }
 
-    /// <summary>Writes all blocks that changed to the store. Their digests wait to be settled.</summary>
+    /// <summary>Writes all blocks that changed to the store.</summary>
     public void WriteBack()
     {
         foreach (CachedBlock block in cache.Sorted())
             WriteIfChanged(block);
-    }
-
-    /// <summary>Brings the content digest of a file up to what was written back.</summary>
-    public void Settle(ObjectRecord file)
-    {
-        ulong leaves = BlocksOf(file.SizeBytes);
-        StoredDigestNodes nodes = Nodes(file);
-        file.ContentDigest = DigestTree.Resize(nodes, file.ContentDigest, file.DigestLeaves, leaves);
-        file.DigestLeaves = leaves;
-        if (!edits.Remove(file.Index, out List<DigestEdit>? changed))
-            return;
-        UnsettledCount -= changed.Count;
-        file.ContentDigest = DigestTree.Set(nodes, file.ContentDigest, leaves, InOrder(changed));
-    }
-
-    /// <summary>Digest of a block's content.</summary>
-    /// <param name="taggedContent">One byte of room, then the content without the zeros at its end.</param>
-    public static Digest DigestOf(Span<byte> taggedContent)
-    {
-        taggedContent[0] = BlockTag;
-        return taggedContent.Length == 1 ? Digest.Zero : Digest.Of(taggedContent);
     }
 
     private void ClearWithin(ObjectRecord file, ulong offset, ulong end)
@@ -186,9 +152,9 @@ internal sealed partial class FileContent
         CachedBlock block = Get(file, offset / BlockBytes, overwritten: false);
         if (block.NonZero)
         {
-            block.Data.AsSpan(1 + (int)(offset % BlockBytes), (int)(end - offset)).Clear();
+            block.Data.AsSpan((int)(offset % BlockBytes), (int)(end - offset)).Clear();
             block.Dirty = true;
-            SetNonZero(file, block, block.Data.AsSpan(1).ContainsAnyExcept((byte)0));
+            SetNonZero(file, block, block.Data.AsSpan().ContainsAnyExcept((byte)0));
         }
 
         cache.Trim();
@@ -199,8 +165,6 @@ internal sealed partial class FileContent
         (ulong nonZero, ulong stored) = Discard(file.Index, first, last);
         ulong removed = store.RemoveBlocks(file.Index, first, last);
         file.AllocatedBytes -= (nonZero + removed - stored) * BlockBytes;
-        if (edits.TryGetValue(file.Index, out List<DigestEdit>? waiting))
-            UnsettledCount -= waiting.RemoveAll(edit => edit.Leaf >= first && edit.Leaf <= last);
-        file.ContentDigest = DigestTree.Clear(Nodes(file), file.ContentDigest, file.DigestLeaves, first, last);
+        changes.BlocksChanged(file.Index, first, last);
     }
 }

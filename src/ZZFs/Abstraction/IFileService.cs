@@ -34,23 +34,37 @@ public sealed record ExportEntry(bool ReadOnly, SquashMode Squash, uint Anonymou
 /// <param name="Export">What the client may do.</param>
 public readonly record struct OperationContext(Timestamp Now, SessionId Session, Incarnation Incarnation, ExportEntry Export);
 
+/// <summary>What is left to do for a checkpoint that was begun: the digests of its state, and waiting for the disk.</summary>
+public interface ICheckpointWork
+{
+    /// <summary>Which checkpoint.</summary>
+    SequenceNumber Number { get; }
+
+    /// <summary>
+    /// Does it all. May be called from another thread, while the service goes on; when the service rolls back or is disposed
+    /// meanwhile, it returns early.
+    /// </summary>
+    void Run();
+}
+
 /// <summary>
 /// The replicated file system as execution sees it: a deterministic function from (state, operation, context) to
-/// (state, result), over some backing store. Everything is called from one thread.
+/// (state, result), over some backing store. Everything is called from one thread, but <see cref="ICheckpointWork.Run"/>.
 /// </summary>
 /// <remarks>
-/// Nothing here is durable until <see cref="TakeCheckpoint"/> returns; after a crash the service is back at the last
-/// checkpoint, and the ordered log is replayed from there.
+/// A checkpoint is begun, prepared and finished. When the process dies, and at a <see cref="Rollback"/>, the service is back
+/// at the last one for which <see cref="ICheckpointWork.Run"/> was done, and the ordered log is replayed from there. So a
+/// checkpoint that the order may yet take back must not be prepared.
 /// </remarks>
 public interface IFileService : IDisposable
 {
-    /// <summary>The number of the last checkpoint taken or restored; <see cref="SequenceNumber.Zero"/> for a new volume.</summary>
+    /// <summary>The last checkpoint that was finished or gone back to; <see cref="SequenceNumber.Zero"/> for a new volume.</summary>
     SequenceNumber LastCheckpoint { get; }
 
-    /// <summary>The bytes that were handed to <see cref="TakeCheckpoint"/> with <see cref="LastCheckpoint"/>; empty for a new volume.</summary>
+    /// <summary>The bytes that were handed to <see cref="BeginCheckpoint"/> with <see cref="LastCheckpoint"/>; empty for a new volume.</summary>
     ReadOnlyMemory<byte> LastCheckpointAnnex { get; }
 
-    /// <summary>What <see cref="TakeCheckpoint"/> returned for <see cref="LastCheckpoint"/>; zero for a new volume.</summary>
+    /// <summary>The digest of the abstract state at <see cref="LastCheckpoint"/>, without the annex; zero for a new volume.</summary>
     Digest LastCheckpointDigest { get; }
 
     /// <summary>Executes one encoded operation (see OperationCodec) and appends the encoded result.</summary>
@@ -61,11 +75,25 @@ public interface IFileService : IDisposable
     void EndSession(SessionId session);
 
     /// <summary>
-    /// Makes the present state the checkpoint <paramref name="number"/>, on disk with <paramref name="annex"/> (the
-    /// caller's own state, atomically with the files), and returns the digest of the abstract state (without the annex).
+    /// Keeps the present state, together with <paramref name="annex"/> (the caller's own state), as checkpoint
+    /// <paramref name="number"/>, which is above all others. Quick, whatever the size of the state; operations may go on.
     /// </summary>
-    Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex);
+    void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex);
 
-    /// <summary>Abandons everything since the last checkpoint.</summary>
+    /// <summary>The work on the earliest checkpoint that was begun and not finished; one at a time.</summary>
+    ICheckpointWork PrepareCheckpoint();
+
+    /// <summary>Makes a checkpoint whose work is done the last one.</summary>
+    /// <returns>The digest of the abstract state at that checkpoint.</returns>
+    Digest FinishCheckpoint(ICheckpointWork work);
+
+    /// <summary>The cluster agreed on the checkpoint with this number: what is older than the last two such may go.</summary>
+    void CheckpointIsStable(SequenceNumber number);
+
+    /// <summary>Gives up one checkpoint that is kept no longer; a little work, for quiet moments.</summary>
+    /// <returns>Whether there was one that could go.</returns>
+    bool DropOldCheckpoint();
+
+    /// <summary>Abandons everything since the last checkpoint whose work is done, which is then <see cref="LastCheckpoint"/>.</summary>
     void Rollback();
 }

@@ -97,9 +97,6 @@ internal sealed class LockTable(uint totalLocks)
         return changed;
     }
 
-    /// <summary>The digest of an object's locks; zero without any.</summary>
-    public Digest DigestOf(uint index) => locks.TryGetValue(index, out List<HeldLock>? held) ? Digest.Of(Encode(held)) : Digest.Zero;
-
     /// <summary>Writes what changed to the store.</summary>
     public void WriteBack(IBackingStore store)
     {

@@ -6,7 +6,7 @@ namespace ZZFs.Abstraction;
 /// <summary>What kinds of metadata record the wrapper keeps in a store; the first byte of their keys.</summary>
 internal enum MetadataKind : byte
 {
-    /// <summary>Number, annex and digest of the last checkpoint.</summary>
+    /// <summary>Number and annex of the last checkpoint.</summary>
     Header = 1,
 
     /// <summary>(chunk) → bits of the places in use.</summary>
@@ -24,14 +24,8 @@ internal enum MetadataKind : byte
     /// <summary>(object, name) → value of an extended attribute.</summary>
     Xattr = 6,
 
-    /// <summary>(level, node) → digests of a node of the object array's tree.</summary>
-    ArrayNode = 7,
-
-    /// <summary>(object, level, node) → digests of a node of a file's tree.</summary>
-    FileNode = 8,
-
-    /// <summary>(directory, level, first name) → digest of a range of entries.</summary>
-    EntryRange = 9,
+    /// <summary>What changed since the version before: <see cref="Digests.StateChanges"/>.</summary>
+    Changes = 7,
 }
 
 /// <summary>Builds keys: the kind, then numbers in big-endian so that bytes sort as numbers do, then a name.</summary>
@@ -62,26 +56,6 @@ internal static class MetadataKey
         key[0] = (byte)MetadataKind.Orphan;
         BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), session);
         BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(9), index);
-        return key;
-    }
-
-    public static byte[] OfNode(MetadataKind kind, uint index, int level, ulong number)
-    {
-        byte[] key = new byte[1 + sizeof(uint) + 1 + sizeof(ulong)];
-        key[0] = (byte)kind;
-        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), index);
-        key[5] = (byte)level;
-        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(6), number);
-        return key;
-    }
-
-    public static byte[] OfRange(uint directory, int level, ReadOnlySpan<byte> start)
-    {
-        byte[] key = new byte[1 + sizeof(uint) + 1 + start.Length];
-        key[0] = (byte)MetadataKind.EntryRange;
-        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(1), directory);
-        key[5] = (byte)level;
-        start.CopyTo(key.AsSpan(6));
         return key;
     }
 

@@ -6,11 +6,11 @@ namespace ZZFs.Abstraction;
 
 /// <summary>
 /// One place of the object array as the conformance wrapper keeps it: the abstract attributes, and what it must know to
-/// find names and digests again. Changed in place by the wrapper and written back later.
+/// find names again. Changed in place by the wrapper and written back later.
 /// </summary>
 /// <remarks>
 /// Stored as: u64 generation, attributes (<see cref="OperationCodec.WriteAttributes"/>), u32 parent, u64 orphan's session,
-/// u32 xattr bytes, digest of xattrs, digest of content, u64 digest leaves. For a free place the generation alone.
+/// u32 xattr bytes. For a free place the generation alone.
 /// </remarks>
 public sealed class ObjectRecord(uint index)
 {
@@ -68,15 +68,6 @@ public sealed class ObjectRecord(uint index)
     /// <summary>Length of all extended attributes, names and values.</summary>
     public uint XattrBytes { get; set; }
 
-    /// <summary>Digest of the extended attributes; zero without any. Current after the wrapper settled its digests.</summary>
-    public Digest XattrDigest { get; set; }
-
-    /// <summary>Digest of the content; zero for none. Current after the wrapper settled its digests.</summary>
-    public Digest ContentDigest { get; set; }
-
-    /// <summary>How many blocks (directory: entries) <see cref="ContentDigest"/> was made for, hence the shape of its stored tree.</summary>
-    public ulong DigestLeaves { get; set; }
-
     /// <summary>The object's name.</summary>
     public ObjectId Id => new(Index, Generation);
 
@@ -101,9 +92,6 @@ public sealed class ObjectRecord(uint index)
         Parent = 0;
         OrphanOf = SessionId.None;
         XattrBytes = 0;
-        XattrDigest = Digest.Zero;
-        ContentDigest = Digest.Zero;
-        DigestLeaves = 0;
     }
 
     /// <summary>Appends the stored form.</summary>
@@ -116,9 +104,6 @@ public sealed class ObjectRecord(uint index)
         writer.WriteUInt32(Parent);
         writer.WriteUInt64(OrphanOf.Value);
         writer.WriteUInt32(XattrBytes);
-        writer.WriteDigest(XattrDigest);
-        writer.WriteDigest(ContentDigest);
-        writer.WriteUInt64(DigestLeaves);
     }
 
     /// <summary>Reads the stored form; false when it is none.</summary>
@@ -132,9 +117,6 @@ public sealed class ObjectRecord(uint index)
         record.Parent = reader.ReadUInt32();
         record.OrphanOf = new SessionId(reader.ReadUInt64());
         record.XattrBytes = reader.ReadUInt32();
-        record.XattrDigest = reader.ReadDigest();
-        record.ContentDigest = reader.ReadDigest();
-        record.DigestLeaves = reader.ReadUInt64();
         if (!reader.Complete || !record.IsPlausible())
             record = null;
         return record is not null;
@@ -153,8 +135,7 @@ public sealed class ObjectRecord(uint index)
         return Type != ObjectType.Null
             && SizeBytes <= sizeLimit
             && AllocatedBytes <= (Type == ObjectType.File ? SizeBytes + Specification.BlockBytes : 0)
-            && XattrBytes <= Specification.MaximumXattrTotalBytes
-            && DigestLeaves <= sizeLimit;
+            && XattrBytes <= Specification.MaximumXattrTotalBytes;
     }
 
     private void SetAttributes(Attributes attributes)

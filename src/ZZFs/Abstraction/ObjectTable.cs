@@ -1,11 +1,12 @@
 using Agreement.Messages;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
 
 /// <summary>
-/// The object array: finds, makes and frees objects, keeps the records in use in memory, and knows which changed since
-/// the digests were settled.
+/// The object array: finds, makes and frees objects, keeps the records in use in memory, and notes which
+/// changed.
 /// </summary>
 internal sealed class ObjectTable
 {
@@ -17,12 +18,13 @@ internal sealed class ObjectTable
     private readonly AllocationMap allocation;
     private readonly WriteBackCache<uint, ObjectRecord> cache;
     private readonly HashSet<uint> unwritten = [];
-    private readonly HashSet<uint> unsettled = [];
+    private readonly StateChanges changes;
 
-    public ObjectTable(IBackingStore store, VolumeLimits limits, ulong usedBytes)
+    public ObjectTable(IBackingStore store, VolumeLimits limits, ulong usedBytes, StateChanges changes)
     {
         this.store = store;
         this.limits = limits;
+        this.changes = changes;
         UsedBytes = usedBytes;
         allocation = new AllocationMap(store, limits.TotalObjects);
         cache = new WriteBackCache<uint, ObjectRecord>(CacheRecords, WriteIfChanged);
@@ -33,9 +35,6 @@ internal sealed class ObjectTable
 
     /// <summary>Places in use.</summary>
     public uint UsedObjects => allocation.Used;
-
-    /// <summary>How many objects wait for a new digest.</summary>
-    public int UnsettledCount => unsettled.Count;
 
     /// <summary>Whether the volume has room for so many bytes more.</summary>
     public bool HasRoom(ulong bytes) => bytes <= limits.TotalBytes && UsedBytes <= limits.TotalBytes - bytes;
@@ -98,6 +97,7 @@ internal sealed class ObjectTable
         AccountFrom(record.FootprintBytes, 0);
         store.DropObject(record.Index);
         record.Free();
+        changes.Gone(record.Index);
         allocation.Free(record.Index);
         MarkChanged(record);
     }
@@ -113,19 +113,7 @@ internal sealed class ObjectTable
     public void MarkChanged(ObjectRecord record)
     {
         unwritten.Add(record.Index);
-        unsettled.Add(record.Index);
-    }
-
-    /// <summary>Marks a record whose digests were settled.</summary>
-    public void MarkSettled(ObjectRecord record) => unwritten.Add(record.Index);
-
-    /// <summary>The objects that wait for a new digest, in order; they wait no longer.</summary>
-    public List<uint> TakeUnsettled()
-    {
-        var indices = new List<uint>(unsettled);
-        indices.Sort();
-        unsettled.Clear();
-        return indices;
+        changes.Changed(record.Index);
     }
 
     /// <summary>Brings the cache back into its bound; no caller may hold a record across this.</summary>

@@ -1,6 +1,7 @@
 using Agreement.Node;
 using ZZFs.Abstraction;
 using ZZFs.Cli.Mounting;
+using ZZFs.Digests;
 using ZZFs.Execution;
 using ZZFs.Stores;
 
@@ -32,6 +33,7 @@ public static class StandardParts
         string replica = $"zzfs-{context.Cluster.Volume.ToString()[..12]}-{context.Node.Id}";
         var files = new ConformanceWrapper(
             ReplicaStore.Open(context.Cluster.Execution[(int)context.Node.Id.Index].Store, replica, context.Node.DataFolder),
+            SqliteDigestStore.Open(Path.Combine(context.Node.DataFolder, "digests.db")),
             limits,
             context.Cluster.RootOwner.Uid,
             context.Cluster.RootOwner.Gid);

@@ -22,6 +22,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly ExecutionInbox inbox;
     private readonly Endpoint endpoint;
     private readonly TurnScheduler turns;
+    private readonly CheckpointWorker worker;
     private IDisposable? slowTimer;
     private volatile NodeStatus status;
 
@@ -38,6 +39,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         this.loop = loop;
         this.service = service;
         store = cluster.Execution[(int)self.Index].Store.ToString();
+        worker = new CheckpointWorker(loop, OnCheckpointReady);
         turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ExecutionOptions
@@ -87,6 +89,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         slowTimer?.Dispose();
         slowTimer = null;
         endpoint.Dispose();
+        worker.Dispose();
         service.Dispose();
     }
 
@@ -107,12 +110,22 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         foreach (Outgoing message in replica.Output.Messages)
             endpoint.Send(message.To, replica.Output.MessageBytes(message));
         replica.Output.Clear();
+        if (replica.TakeWork() is { } work)
+            worker.Begin(work);
         return replica.HasWork;
+    }
+
+    private void OnCheckpointReady(ICheckpointWork work)
+    {
+        replica.SetClock(loop.NowMilliseconds);
+        replica.OnCheckpointReady(work);
+        turns.Stepped();
     }
 
     private void OnSlowTick()
     {
         slowTimer = loop.Schedule(SlowTick, OnSlowTick);
+        service.DropOldCheckpoint();
         turns.Tick();
         status = Describe();
     }
@@ -127,6 +140,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
         replica.Rejections.AddTo(counters);
+        counters["checkpoint-waits"] = replica.CheckpointWaits;
         return new NodeStatus
         {
             Id = self,

@@ -8,6 +8,12 @@ public sealed record ExecutionOptions
     /// <summary>A checkpoint is taken after this many numbers, k (agreed); see <see cref="Agreement.Protocol.CheckpointSchedule"/>.</summary>
     public int CheckpointInterval { get; init; } = 256;
 
+    /// <summary>
+    /// Checkpoints that may be unfinished (not durable in the agreement replicas' logs, or their digests not computed) before
+    /// execution waits for the first of them.
+    /// </summary>
+    public int UnfinishedCheckpoints { get; init; } = 4;
+
     /// <summary>What each client may do, by index (agreed).</summary>
     public required IReadOnlyList<ExportEntry> Exports { get; init; }
 

@@ -1,6 +1,7 @@
 using Agreement.Crypto;
 using Agreement.Messages;
 using Agreement.Protocol;
+using ZZFs.Abstraction;
 
 namespace ZZFs.Execution;
 
@@ -14,22 +15,63 @@ public sealed partial class ExecutionReplica
     private const int CheckpointResendMilliseconds = 500;
 
     private readonly List<ExecReport> pendingReports = [];
+
+    // Checkpoints that were begun, in order: the state digest of each is not known yet.
+    private readonly List<CheckpointState> begun = [];
+
+    // Those whose digest is known, in order, and which are not signed yet.
     private readonly List<CheckpointState> unsigned = [];
     private readonly List<Checkpoint> ownCheckpoints = [];
     private readonly MessageWriter annex = new(4096);
     private SequenceNumber lastCheckpoint;
     private CheckpointSchedule schedule;
 
-    // The executed number at which a checkpoint is due, or 0: it is taken, and execution goes on, once it is durable.
+    // The executed number at which a checkpoint is due that can't begin yet, or 0; execution waits there.
     private SequenceNumber due;
+    private bool isWaiting;
+
+    // On the first of those that were begun.
+    private ICheckpointWork? work;
     private long firstReportAt;
     private long checkpointsSentAt;
 
     /// <summary>The last checkpoint that f + 1 execution replicas signed alike, this one among them or not.</summary>
     public CheckpointState? StableCheckpoint { get; private set; }
 
-    /// <summary>The last checkpoint taken here.</summary>
+    /// <summary>The last checkpoint whose digest is known here.</summary>
     public SequenceNumber LastCheckpoint => lastCheckpoint;
+
+    /// <summary>How often execution waited because too many checkpoints were unfinished.</summary>
+    public ulong CheckpointWaits { get; private set; }
+
+    /// <summary>
+    /// The work on a checkpoint, if there is some to begin: the shell does it when it can, best on another thread, and then
+    /// calls <see cref="OnCheckpointReady"/>. One at a time.
+    /// </summary>
+    public ICheckpointWork? TakeWork()
+    {
+        // Prepared is what a replica goes back to: it must be what no new log incarnation takes back, and that is what
+        // 2f + 1 agreement replicas have on disk.
+        if (work is not null || begun.Count == 0 || begun[0].Number > durability.Durable)
+            return null;
+        return work = service.PrepareCheckpoint();
+    }
+
+    /// <summary>Work that <see cref="TakeWork"/> handed out is done.</summary>
+    public void OnCheckpointReady(ICheckpointWork done)
+    {
+        // The work of a checkpoint that a new log incarnation abandoned, or that it went back to.
+        if (done != work)
+            return;
+        work = null;
+        CheckpointState own = begun[0] with { State = service.FinishCheckpoint(done) };
+        begun.RemoveAt(0);
+        lastCheckpoint = own.Number;
+        AddUnsigned(own);
+        SignDurableCheckpoints();
+        KeepStable();
+        Execute();
+    }
 
     /// <summary>Another execution replica's checkpoint, or the proof of a stable one from an agreement replica.</summary>
     public void OnStableCertificate(in Verified<StableCertificate> message)
@@ -49,6 +91,7 @@ public sealed partial class ExecutionReplica
         foreach (CheckpointState own in unsigned)
             CompareWithCertified(own);
         ownCheckpoints.RemoveAll(own => own.Number <= certificate.State.Number);
+        KeepStable();
     }
 
     private void Report(SequenceNumber number)
@@ -78,22 +121,26 @@ public sealed partial class ExecutionReplica
         pendingReports.Clear();
     }
 
-    // A store keeps one committed version only. It must be one that no new log incarnation takes back, hence the wait: what
-    // 2f + 1 agreement replicas have on disk is in every incarnation. Returns whether execution may go on.
+    // Returns whether execution may go on. It waits when so many checkpoints are unfinished that this replica's disk or
+    // processor can't keep up; no number may be left out, since all replicas take checkpoints at the same ones.
     private bool CheckpointIfDue()
     {
         if (due.Value == 0)
             return true;
-        LookAhead();
-        if (durability.Durable < due)
+        if (begun.Count >= options.UnfinishedCheckpoints)
+        {
+            CheckpointWaits += isWaiting ? 0UL : 1;
+            isWaiting = true;
+            LookAhead();
             return false;
+        }
+
+        isWaiting = false;
         WriteAnnex();
-        Digest state = service.TakeCheckpoint(due, annex.Written);
-        lastCheckpoint = due;
+        service.BeginCheckpoint(due, annex.Written);
+        begun.Add(StateAt(due, default, annex.Written));
         due = default;
-        AddUnsigned(state, annex.Written);
-        SignDurableCheckpoints();
-        return !HasDiverged;
+        return true;
     }
 
     // While execution waits, agreement replicas may speak of higher numbers only. f + 1 equal ORDERs tell the history digests
@@ -109,12 +156,20 @@ public sealed partial class ExecutionReplica
         ReleaseDurable();
     }
 
-    private void AddUnsigned(in Digest state, ReadOnlySpan<byte> annexBytes)
+    private CheckpointState StateAt(SequenceNumber number, in Digest state, ReadOnlySpan<byte> annexBytes) => new(
+        number, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annexBytes));
+
+    private void AddUnsigned(in CheckpointState own)
     {
-        var own = new CheckpointState(
-            lastCheckpoint, incarnation, epoch, active, lastTimestamp, history, chain, state, Digest.Of(annexBytes));
         unsigned.Add(own);
         CompareWithCertified(own);
+    }
+
+    // What was certified is kept for whoever needs it, if it is ours.
+    private void KeepStable()
+    {
+        if (StableCheckpoint is { } certified && certified.Number <= lastCheckpoint && !HasDiverged)
+            service.CheckpointIsStable(certified.Number);
     }
 
     // f + 1 signed another root than ours, a correct replica among them: our state is wrong.
@@ -126,10 +181,11 @@ public sealed partial class ExecutionReplica
         HasDiverged = true;
     }
 
-    // What a certificate covers is durable: signed only when 2f + 1 agreement replicas have everything up to it on disk.
+    // What a certificate covers is durable: the files on this replica's disk, and everything up to it on those of 2f + 1
+    // agreement replicas.
     private void SignDurableCheckpoints()
     {
-        while (unsigned.Count > 0 && unsigned[0].Number <= durability.Durable)
+        while (!HasDiverged && unsigned.Count > 0 && unsigned[0].Number <= durability.Durable)
         {
             Checkpoint checkpoint = Checkpoint.Create(PartyId.Execution(id), epoch, complete: true, unsigned[0], sign);
             unsigned.RemoveAt(0);

@@ -47,7 +47,7 @@ public sealed partial class ExecutionReplica
 
         // The last one may not be stable yet, and nobody else may be able to make it so.
         if (lastCheckpoint.Value > 0 && !ownCheckpoints.Exists(own => own.Number == lastCheckpoint))
-            AddUnsigned(service.LastCheckpointDigest, service.LastCheckpointAnnex.Span);
+            AddUnsigned(StateAt(lastCheckpoint, service.LastCheckpointDigest, service.LastCheckpointAnnex.Span));
     }
 
     // The (f+1)-th highest incarnation that agreement replicas name is one that a correct replica is in, or has passed.
@@ -64,7 +64,8 @@ public sealed partial class ExecutionReplica
             RollBack(vouched);
     }
 
-    // What was executed since the last checkpoint may be lost in the new incarnation, or be ordered otherwise.
+    // What was executed since the last checkpoint that is known to be durable may be lost in the new incarnation, or be
+    // ordered otherwise.
     private void RollBack(Incarnation next)
     {
         logIncarnation = next;
@@ -75,6 +76,8 @@ public sealed partial class ExecutionReplica
         keptResults.Clear();
         keptBytes = 0;
         lastOpens.Clear();
+        begun.Clear();
+        work = null;
         unsigned.Clear();
         ownCheckpoints.RemoveAll(own => own.Number > lastCheckpoint);
         bodiesAskedAt = 0;

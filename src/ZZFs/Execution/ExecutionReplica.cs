@@ -107,11 +107,14 @@ public sealed partial class ExecutionReplica
     /// </summary>
     public bool HasDiverged { get; private set; }
 
-    /// <summary>Whether execution waits until the checkpoint that is due is durable.</summary>
-    public bool AwaitsDurability => due.Value > 0;
+    /// <summary>Whether execution waits at a checkpoint because too many before it are unfinished.</summary>
+    public bool AwaitsCheckpoints => due.Value > 0;
 
     /// <summary>Whether something waits that time may have to help along; else the shell may tick rarely.</summary>
-    public bool HasWork => queue.IsBehind || pendingReports.Count > 0 || heldReplies.Count > 0 || due.Value > 0;
+    public bool HasWork => queue.IsBehind || pendingReports.Count > 0 || AwaitsDisks || due.Value > 0;
+
+    // Replies or checkpoints can't leave before 2f + 1 agreement replicas have their numbers on disk.
+    private bool AwaitsDisks => heldReplies.Count > 0 || (begun.Count > 0 && begun[0].Number > durability.Durable);
 
     /// <summary>Tells the time before messages are handed in, in monotonic milliseconds.</summary>
     public void SetClock(long milliseconds) => now = milliseconds;
@@ -180,17 +183,14 @@ public sealed partial class ExecutionReplica
         Name((int)message.Sender.Index, message.Value.Incarnation);
         durability.Add((int)message.Sender.Index, message.Value);
         ReleaseDurable();
-        if (due.Value > 0)
-            Execute();
     }
 
     /// <summary>Lets time pass: asks again for what is overdue. Call about every 5 ms while <see cref="HasWork"/>, else every 100.</summary>
     public void Tick()
     {
         FlushReports(force: false);
-        bool isWaiting = heldReplies.Count > 0 || due.Value > 0;
         long quiet = queue.IsBehind && due.Value == 0 ? options.GapMilliseconds
-            : isWaiting ? options.HeldMilliseconds
+            : AwaitsDisks ? options.HeldMilliseconds
             : options.QuietMilliseconds;
         if (queue.IsBehind && due.Value == 0 && gapSince == 0)
             gapSince = now;
@@ -203,7 +203,7 @@ public sealed partial class ExecutionReplica
 
     /// <summary>One line about where this replica stands, for traces.</summary>
     public override string ToString() =>
-        $"executed {Executed} r {logIncarnation} due {due} behind {queue.IsBehind} checkpoint {lastCheckpoint} stable {StableCheckpoint?.Number} unsigned {unsigned.Count} durable {durability.Durable} held {heldReplies.Count}";
+        $"executed {Executed} r {logIncarnation} due {due} behind {queue.IsBehind} checkpoint {lastCheckpoint} stable {StableCheckpoint?.Number} begun {begun.Count} unsigned {unsigned.Count} durable {durability.Durable} held {heldReplies.Count}";
 
     private void AskForOrders(uint mask)
     {

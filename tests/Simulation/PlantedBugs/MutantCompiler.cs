@@ -12,9 +12,11 @@ internal static class MutantCompiler
     private static readonly string[] Sources =
     [
         "src/Agreement/Messages", "src/Agreement/Protocol", "src/Agreement/Crypto/Verified.cs",
-        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Stores/IBackingStore.cs", "src/ZZFs/Stores/IStoreView.cs", "src/ZZFs/Stores/StoreException.cs",
+        "src/ZZFs/Abstraction", "src/ZZFs/Abstraction/Operations", "src/ZZFs/Digests", "src/ZZFs/Stores/IBackingStore.cs",
+        "src/ZZFs/Stores/IStoreView.cs", "src/ZZFs/Stores/StoreException.cs",
         "src/ZZFs/Execution", "src/ZZFs/Client", "tests/Simulation", "tests/Simulation/Workloads",
         "tests/ZZFs.Tests/Abstraction/Model", "tests/ZZFs.Tests/Stores/MemoryStore.cs",
+        "tests/ZZFs.Tests/Stores/MemoryDigestStore.cs",
     ];
 
     private static readonly string Root = FindRoot();
@@ -108,7 +110,7 @@ internal static class MutantCompiler
     }
 
     private static bool IsShell(string name) =>
-        name is "ExecutionNode" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal);
+        name is "ExecutionNode" or "CheckpointWorker" or "SqliteDigestStore" or "NumberMark" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal);
 
     private static SyntaxTree Parse(string name, string text) =>
         CSharpSyntaxTree.ParseText(SourceText.From(text), Parsing, name);

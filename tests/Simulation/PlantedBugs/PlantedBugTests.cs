@@ -11,7 +11,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     [
         new("Batches are prepared by 2f", "src/Agreement/Messages/Quorum.cs", "Prepares => 2 * Faults", "Prepares => (2 * Faults) - 1", "equivocation"),
         new("Votes are not counted per value", Protocol + "LogSlot.cs", "views[sender] == view.Value && digests[sender] == digest", "views[sender] == view.Value", "equivocation"),
-        new("A new view takes null though something was prepared", Protocol + "NewViewChoice.cs", "return without >= quorum.Strong", "return without >= 1", "forged view changes", 40),
+        new("A new view takes null though something was prepared", Protocol + "NewViewChoice.cs", "return without >= quorum.Strong", "return without >= 1", "forged view changes", 160),
         new("A checkpoint is stable with one signature", Protocol + "Replica.Checkpoints.cs", "return matching.Count >= quorum.Weak", "return matching.Count >= 1", "lying executors"),
         new("The log is cut behind a checkpoint that not f + 1 hold whole", Protocol + "Replica.Checkpoints.cs", "other.Root == checkpoint.Root && other.Complete", "other.Root == checkpoint.Root", "incomplete signers"),
         new("A reply is accepted from f", "src/ZZFs/Client/ReplyCollector.cs", "if (BitOperations.PopCount(voters) < quorum.Weak)", "if (BitOperations.PopCount(voters) < quorum.Faults)", "lying executors"),
@@ -40,6 +40,8 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("A primary may be as slow as it likes", Protocol + "PrimaryPace.cs", "held <= Bound", "held <= int.MaxValue", "slow primary", 1),
         new("Proposals come from the primary only", Protocol + "Replica.Proposals.cs", "            highestVoted = slot.Number;", "            highestVoted = default;", "slow primary to some", 1),
         new("Anybody may hand proposals on", Protocol + "Replica.Proposals.cs", "except: (1u << Primary) | (1u << id)) >= quorum.Weak;", "except: (1u << Primary) | (1u << id)) >= 0;", "proposing for the primary"),
+        new("A checkpoint is signed before its files are on disk", Execution + "ExecutionReplica.Checkpoints.cs", "begun.Add(StateAt(due, default, annex.Written));", "begun.Add(StateAt(due, default, annex.Written)); AddUnsigned(begun[^1]); SignDurableCheckpoints();", "lossy"),
+        new("A checkpoint is prepared before it is durable", Execution + "ExecutionReplica.Checkpoints.cs", "begun.Count == 0 || begun[0].Number > durability.Durable", "begun.Count == 0", "site power", 100),
         new("A file keeps its bytes when it is cut short", "src/ZZFs/Abstraction/ConformanceWrapper.Content.cs", "content.Clear(file, size, file.SizeBytes);", "", "files"),
     ];
 

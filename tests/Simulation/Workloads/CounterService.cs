@@ -13,14 +13,14 @@ namespace Simulation;
 internal sealed class CounterService : IFileService
 {
     private readonly SortedDictionary<uint, ulong> counters = [];
-    private SortedDictionary<uint, ulong> saved = [];
-    private byte[] savedAnnex = [];
+    private readonly List<Version> begun = [];
+    private Version last = new(default, [], []) { IsDone = true };
 
-    public SequenceNumber LastCheckpoint { get; private set; }
+    public SequenceNumber LastCheckpoint => last.Number;
 
-    public ReadOnlyMemory<byte> LastCheckpointAnnex => savedAnnex;
+    public ReadOnlyMemory<byte> LastCheckpointAnnex => last.Annex;
 
-    public Digest LastCheckpointDigest { get; private set; }
+    public Digest LastCheckpointDigest => last.Number.Value == 0 ? default : last.Digest;
 
     public static byte[] Encode(uint counter, ulong addend)
     {
@@ -50,29 +50,57 @@ internal sealed class CounterService : IFileService
     {
     }
 
-    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
-    {
-        LastCheckpoint = number;
-        savedAnnex = annex.ToArray();
-        saved = new SortedDictionary<uint, ulong>(counters);
-        var writer = new MessageWriter();
-        foreach ((uint counter, ulong sum) in counters)
-        {
-            writer.WriteUInt32(counter);
-            writer.WriteUInt64(sum);
-        }
+    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) =>
+        begun.Add(new Version(number, annex.ToArray(), new SortedDictionary<uint, ulong>(counters)));
 
-        return LastCheckpointDigest = Digest.Of(writer.Written);
+    public ICheckpointWork PrepareCheckpoint() => begun[0];
+
+    public Digest FinishCheckpoint(ICheckpointWork work)
+    {
+        last = begun[0];
+        begun.RemoveAt(0);
+        return ReferenceEquals(work, last) && last.IsDone ? last.Digest : throw new SimulationFailure($"{work.Number} is finished and was not prepared");
     }
+
+    public void CheckpointIsStable(SequenceNumber number)
+    {
+    }
+
+    public bool DropOldCheckpoint() => false;
 
     public void Rollback()
     {
+        if (begun.Count > 0 && begun[0].IsDone)
+            last = begun[0];
+        begun.Clear();
         counters.Clear();
-        foreach ((uint counter, ulong sum) in saved)
+        foreach ((uint counter, ulong sum) in last.Counters)
             counters[counter] = sum;
     }
 
     public void Dispose()
     {
+    }
+
+    private sealed record Version(SequenceNumber Number, byte[] Annex, SortedDictionary<uint, ulong> Counters) : ICheckpointWork
+    {
+        public bool IsDone { get; set; }
+
+        public Digest Digest
+        {
+            get
+            {
+                var writer = new MessageWriter();
+                foreach ((uint counter, ulong sum) in Counters)
+                {
+                    writer.WriteUInt32(counter);
+                    writer.WriteUInt64(sum);
+                }
+
+                return Digest.Of(writer.Written);
+            }
+        }
+
+        public void Run() => IsDone = true;
     }
 }

@@ -25,7 +25,7 @@ internal sealed class FileWorkload : Workload
     private readonly Dictionary<PartyId, List<(ObjectId Id, bool IsDirectory)>> known = [];
     private readonly MessageWriter writer = new(256);
 
-    public override IFileService MakeService() => new ConformanceWrapper(new MemoryStore(), Limits);
+    public override IFileService MakeService() => new ConformanceWrapper(new MemoryStore(), new MemoryDigestStore(), Limits);
 
     public override IOperationSemantics MakeSemantics() => new FileOperationSemantics();
 

@@ -23,7 +23,9 @@ internal sealed class RecordingService(IFileService service) : IFileService
 {
     private readonly List<Executed> history = [];
     private readonly MessageWriter output = new(256);
-    private int committed;
+    private readonly SortedDictionary<ulong, int> lengths = [];
+    private readonly SortedSet<ulong> prepared = [];
+    private Work? current;
 
     /// <summary>What led to the present state, in order.</summary>
     public IReadOnlyList<Executed> History => history;
@@ -48,17 +50,45 @@ internal sealed class RecordingService(IFileService service) : IFileService
         history.Add(new Executed(new OperationContext(default, session, default, ExportEntry.Full), default, default));
     }
 
-    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
     {
-        committed = history.Count;
-        return service.TakeCheckpoint(number, annex);
+        lengths[number.Value] = history.Count;
+        prepared.Remove(number.Value);
+        service.BeginCheckpoint(number, annex);
     }
+
+    public ICheckpointWork PrepareCheckpoint() => current = new Work(this, service.PrepareCheckpoint());
+
+    public Digest FinishCheckpoint(ICheckpointWork work) => service.FinishCheckpoint(((Work)work).Inner);
+
+    public void CheckpointIsStable(SequenceNumber number) => service.CheckpointIsStable(number);
+
+    public bool DropOldCheckpoint() => service.DropOldCheckpoint();
 
     public void Rollback()
     {
-        history.RemoveRange(committed, history.Count - committed);
         service.Rollback();
+        current = null;
+        int kept = lengths.GetValueOrDefault(LastCheckpoint.Value);
+        history.RemoveRange(kept, history.Count - kept);
     }
 
+    /// <summary>Whether the files of a checkpoint are on disk with their digests.</summary>
+    public bool IsPrepared(SequenceNumber number) => prepared.Contains(number.Value);
+
     public void Dispose() => service.Dispose();
+
+    private sealed class Work(RecordingService owner, ICheckpointWork inner) : ICheckpointWork
+    {
+        public ICheckpointWork Inner => inner;
+
+        public SequenceNumber Number => inner.Number;
+
+        public void Run()
+        {
+            inner.Run();
+            if (owner.current == this)
+                owner.prepared.Add(Number.Value);
+        }
+    }
 }

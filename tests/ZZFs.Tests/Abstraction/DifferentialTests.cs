@@ -75,7 +75,7 @@ internal static class Differential
         var limits = new VolumeLimits(600_000, 25, 1000);
         using IFileService first = openFirst(limits);
         using IFileService second = openSecond(limits);
-        using IFileService third = new ConformanceWrapper(new MemoryStore(), limits);
+        using IFileService third = new ConformanceWrapper(new MemoryStore(), new MemoryDigestStore(), limits);
         var model = new ModelFileSystem(limits);
         var operations = new RandomOperations(seed, model);
         var errors = new SortedSet<Errno>();

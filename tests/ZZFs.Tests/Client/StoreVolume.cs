@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using ZZFs.Abstraction;
 using ZZFs.Abstraction.Operations;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Tests.Client;
@@ -16,6 +17,7 @@ internal sealed class StoreVolume : ITestVolume, IDisposable
 
     public StoreVolume() => service = new ConformanceWrapper(
         EmbeddedStore.Open(Path.Combine(folder, "store.db"), 2 << 20),
+        SqliteDigestStore.Open(Path.Combine(folder, "digests.db")),
         VolumeLimits.Default with { TotalBytes = 1UL << 30 });
 
     public OperationResult Execute(Credentials caller, Operation operation)

@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using Agreement.Protocol;
 using Agreement.Tests.Protocol;
+using ZZFs.Abstraction;
 using static ZZFs.Tests.Execution.ExecutionHarness;
 
 namespace ZZFs.Tests.Execution;
@@ -33,7 +34,8 @@ public class CheckpointTests
         SessionId session = replica.Open();
         for (ulong sequence = 1; sequence <= CheckpointSchedule.MaximumBytes / Part; sequence++)
         {
-            Assert.False(replica.Replica.AwaitsDurability);
+            replica.MakeDurable();
+            Assert.Equal(0ul, replica.Service.LastCheckpoint.Value);
             replica.Execute(Ask(0, session, sequence, Write(Part)));
         }
 
@@ -62,39 +64,100 @@ public class CheckpointTests
         Assert.Equal(0b1111u, turn.Of(MessageKind.Checkpoint).Single().To.Agreement);
     }
 
-    // A store keeps one committed version: it must be one that every later log incarnation contains (DESIGN §6).
+    // A replica goes back to what was prepared; it must be what every later log incarnation contains (DESIGN §6).
     [Fact]
-    public void Execution_waits_at_a_checkpoint_until_it_is_durable()
+    public void A_checkpoint_is_prepared_only_when_the_order_up_to_it_is_durable_and_execution_goes_on()
     {
-        var replica = new ExecutionHarness(interval: 2);
-        replica.Execute();
-        replica.Execute();
-        Order next = replica.NextOrder([]);
-        replica.SendOrder(0, next);
-        replica.SendOrder(1, next);
-        Assert.Equal((2ul, 0ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+        var replica = new ExecutionHarness(interval: 2) { WorkWaits = true };
+        for (int i = 0; i < 3; i++)
+            replica.Execute();
+        Assert.Null(replica.Waiting);
         Assert.True(replica.Replica.HasWork);
         Assert.Single(replica.Tick(500).OrderRequests);
-        replica.MakeExecutedDurable();
-        Assert.Equal((3ul, 2ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+        replica.MakeDurable();
+        Assert.Equal(2ul, replica.Waiting!.Number.Value);
+        Assert.Equal(3ul, replica.Replica.Executed.Value);
     }
 
-    // The agreement replicas go on meanwhile, and their statements speak of numbers that wait here.
+    // "It signs CHECKPOINT when the snapshot is on disk".
     [Fact]
-    public void A_statement_about_a_number_that_waits_makes_the_checkpoint_durable()
+    public void A_checkpoint_is_signed_only_when_its_work_is_done()
     {
-        var replica = new ExecutionHarness(interval: 2);
-        replica.Execute();
-        replica.Execute();
+        var replica = new ExecutionHarness(interval: 2) { WorkWaits = true };
         for (int i = 0; i < 5; i++)
+            replica.Execute();
+        Assert.Empty(replica.MakeDurable().Checkpoints);
+        Assert.Empty(replica.Execute().Checkpoints);
+        Assert.Equal(0ul, replica.Replica.LastCheckpoint.Value);
+        Assert.Equal(2ul, replica.DoWork().Checkpoints.Single().Number.Value);
+        Assert.Equal(4ul, replica.DoWork().Checkpoints.Single().Number.Value);
+        Assert.Null(replica.Waiting);
+        replica.MakeDurable();
+        Assert.Equal(6ul, replica.DoWork().Checkpoints.Single().Number.Value);
+    }
+
+    // What is signed is the state at the number, not that at which the work was done.
+    [Fact]
+    public void What_is_executed_while_a_checkpoint_is_prepared_does_not_show_in_it()
+    {
+        var quick = new ExecutionHarness(interval: 3);
+        var slow = new ExecutionHarness(interval: 3) { WorkWaits = true };
+        Checkpoint expected = Run(quick).MakeExecutedDurable().Checkpoints.Single();
+        Run(slow).MakeExecutedDurable();
+        slow.Execute(Ask(0, new SessionId(1), 2, Write()));
+        Assert.Equal(expected.State, slow.DoWork().Checkpoints.Single().State);
+
+        static ExecutionHarness Run(ExecutionHarness replica)
+        {
+            SessionId session = replica.Open();
+            replica.Execute(Ask(0, session, 1, Write()));
+            replica.Execute(Ask(0, session, 1, Write(), slot: 1));
+            return replica;
+        }
+    }
+
+    // All replicas take checkpoints at the same numbers, so none is left out by one that is slow.
+    [Fact]
+    public void Execution_waits_when_too_many_checkpoints_are_unfinished()
+    {
+        var replica = new ExecutionHarness(interval: 2) { WorkWaits = true };
+        for (int i = 0; i < 10; i++)
+            replica.Execute();
+        Assert.True(replica.Replica.AwaitsCheckpoints);
+        Assert.Equal(1ul, replica.Replica.CheckpointWaits);
+        for (int i = 0; i < 3; i++)
         {
             Order next = replica.NextOrder([]);
             replica.SendOrder(0, next);
             replica.SendOrder(1, next);
         }
 
+        Assert.Equal(10ul, replica.Replica.Executed.Value);
+
+        // Statements about numbers that wait are judged all the same.
         replica.MakeDurable();
-        Assert.Equal((7ul, 6ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value));
+        Assert.Equal(2ul, replica.DoWork().Checkpoints.Single().Number.Value);
+        Assert.Equal((12ul, 2ul), (replica.Replica.Executed.Value, replica.Replica.CheckpointWaits));
+        Assert.Equal(4ul, replica.DoWork().Checkpoints.Single().Number.Value);
+        Assert.Equal(13ul, replica.Replica.Executed.Value);
+        Assert.False(replica.Replica.AwaitsCheckpoints);
+    }
+
+    [Fact]
+    public void What_is_stable_is_kept()
+    {
+        var replica = new ExecutionHarness(interval: 2) { WorkWaits = true };
+        replica.Execute();
+        replica.Execute();
+        var twin = new ExecutionHarness(id: 1, interval: 2);
+        twin.Execute();
+        twin.Execute();
+        Checkpoint other = twin.MakeDurable().Checkpoints.Single();
+        replica.MakeDurable();
+        replica.Receive(PartyId.Agreement(0), new StableCertificate([Sign(other, 1), Sign(other, 2)]).Write);
+        Assert.Equal(0ul, replica.Service.Stable.Value);
+        replica.DoWork();
+        Assert.Equal(2ul, replica.Service.Stable.Value);
     }
 
     [Fact]
@@ -190,6 +253,8 @@ public class CheckpointTests
         {
             Execute(Ask(0, session, sequence, Write()));
             Execute(Ask(0, session, sequence, Write(), slot: 1), Ask(1, session, 1, Write()));
+            if (sequence == 5)
+                replica.MakeDurable();
         }
 
         IReadOnlyList<Reply> replayed = replica.RestartAndReplay(requests);
@@ -297,7 +362,7 @@ public class CheckpointTests
         var replica = new ExecutionHarness(interval: 1);
         replica.Execute();
         replica.MakeDurable();
-        replica.Service.TakeCheckpoint(new SequenceNumber(1), [1, 2, 3]);
+        replica.Service.TakeCheckpoint(new SequenceNumber(2), [1, 2, 3]);
         Assert.Throws<InvalidDataException>(() => replica.RestartAndReplay(new SortedDictionary<Digest, Request>()));
     }
 

@@ -7,10 +7,11 @@ namespace ZZFs.Tests.Execution;
 
 /// <summary>
 /// A service in which every execution shows: writes count up and return the count, reads return as many bytes as they ask
-/// for, beginning with the number of reads so far. Checkpoints survive <see cref="Rollback"/>, as on a disk.
+/// for, beginning with the number of reads so far. Prepared checkpoints survive <see cref="Rollback"/>, as on a disk.
 /// </summary>
 internal sealed class CountingService : IFileService
 {
+    private readonly List<Work> begun = [];
     private ulong writesAtCheckpoint;
 
     public SequenceNumber LastCheckpoint { get; private set; }
@@ -18,6 +19,8 @@ internal sealed class CountingService : IFileService
     public ReadOnlyMemory<byte> LastCheckpointAnnex { get; private set; }
 
     public Digest LastCheckpointDigest { get; private set; }
+
+    public SequenceNumber Stable { get; private set; }
 
     public ulong Writes { get; private set; }
 
@@ -50,17 +53,48 @@ internal sealed class CountingService : IFileService
 
     public void EndSession(SessionId session) => Ended.Add(session);
 
-    public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => begun.Add(new Work(number, Writes, annex.ToArray()));
+
+    public ICheckpointWork PrepareCheckpoint() => begun[0];
+
+    public Digest FinishCheckpoint(ICheckpointWork work)
     {
-        LastCheckpoint = number;
-        LastCheckpointAnnex = annex.ToArray();
-        writesAtCheckpoint = Writes;
-        return LastCheckpointDigest = Digest.Of(BitConverter.GetBytes(Writes));
+        Assert.Same(begun[0], work);
+        Assert.True(begun[0].IsDone);
+        GoTo(begun[0]);
+        begun.RemoveAt(0);
+        return LastCheckpointDigest;
     }
 
-    public void Rollback() => Writes = writesAtCheckpoint;
+    public void CheckpointIsStable(SequenceNumber number) => Stable = number;
+
+    public bool DropOldCheckpoint() => false;
+
+    public void Rollback()
+    {
+        // What is prepared survives, also when nobody was told.
+        if (begun.Count > 0 && begun[0].IsDone)
+            GoTo(begun[0]);
+        begun.Clear();
+        Writes = writesAtCheckpoint;
+    }
 
     public void Dispose()
     {
+    }
+
+    private void GoTo(Work done)
+    {
+        LastCheckpoint = done.Number;
+        LastCheckpointAnnex = done.Annex;
+        LastCheckpointDigest = Digest.Of(BitConverter.GetBytes(done.Writes));
+        writesAtCheckpoint = done.Writes;
+    }
+
+    private sealed record Work(SequenceNumber Number, ulong Writes, byte[] Annex) : ICheckpointWork
+    {
+        public bool IsDone { get; private set; }
+
+        public void Run() => IsDone = true;
     }
 }

@@ -51,13 +51,19 @@ internal sealed class ExecutionHarness
     /// <summary>The r under which the agreement replicas speak.</summary>
     public Incarnation LogIncarnation { get; private set; }
 
+    /// <summary>Work on checkpoints takes until <see cref="DoWork"/>; else it is done at once.</summary>
+    public bool WorkWaits { get; set; }
+
+    /// <summary>The work that waits.</summary>
+    public ICheckpointWork? Waiting { get; private set; }
+
     public ulong Rejected(Rejection reason) => Replica.Rejections[reason];
 
     public Turn Receive(PartyId from, ReadOnlySpan<byte> message)
     {
         Replica.SetClock(Now);
         inbox.Deliver(from, message.ToArray());
-        return Turn.Take(Replica.Output);
+        return EndTurn();
     }
 
     public Turn Receive(PartyId from, Action<MessageWriter> write)
@@ -74,7 +80,7 @@ internal sealed class ExecutionHarness
         Now += milliseconds;
         Replica.SetClock(Now);
         Replica.Tick();
-        return Turn.Take(Replica.Output);
+        return EndTurn();
     }
 
     public Turn Connected(PartyId party)
@@ -163,8 +169,6 @@ internal sealed class ExecutionHarness
 
     public Turn ExecuteLater(long stepNanoseconds, params Request[] requests)
     {
-        if (Replica.AwaitsDurability)
-            MakeExecutedDurable();
         foreach (Request request in requests)
             Receive(request);
         Order order = NextOrder(requests, stepNanoseconds);
@@ -183,6 +187,7 @@ internal sealed class ExecutionHarness
     /// <summary>The process dies; the store is back at its last checkpoint; the order is replayed from there.</summary>
     public IReadOnlyList<Reply> RestartAndReplay(IReadOnlyDictionary<Digest, Request> requests)
     {
+        Waiting = null;
         Service.Rollback();
         Replica = Make();
         inbox = new ExecutionInbox(Replica);
@@ -193,8 +198,6 @@ internal sealed class ExecutionHarness
                 Receive(requests[digest]);
             for (int sender = 0; sender < Quorum.Weak; sender++)
                 replies.AddRange(SendOrder(sender, order).Replies);
-            if (Replica.AwaitsDurability)
-                MakeExecutedDurable();
         }
 
         return replies;
@@ -231,6 +234,40 @@ internal sealed class ExecutionHarness
         var writer = new MessageWriter();
         OperationCodec.Encode(Credentials.Superuser, operation, writer);
         return writer.ToArray();
+    }
+
+    /// <summary>The work on a checkpoint that waits while <see cref="WorkWaits"/> is done.</summary>
+    public Turn DoWork()
+    {
+        ICheckpointWork done = Waiting!;
+        done.Run();
+        return Ready(done);
+    }
+
+    /// <summary>The replica is told that work ended.</summary>
+    public Turn Ready(ICheckpointWork done)
+    {
+        Waiting = null;
+        Replica.OnCheckpointReady(done);
+        return EndTurn();
+    }
+
+    // As the shell does it, but that no time goes by.
+    private Turn EndTurn()
+    {
+        while (Waiting is null && Replica.TakeWork() is { } work)
+        {
+            if (WorkWaits)
+            {
+                Waiting = work;
+                break;
+            }
+
+            work.Run();
+            Replica.OnCheckpointReady(work);
+        }
+
+        return Turn.Take(Replica.Output);
     }
 
     private Turn MakeDurable(SequenceNumber upTo, Digest at)

@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using Agreement.Protocol;
 using Agreement.Tests.Protocol;
+using ZZFs.Abstraction;
 using ZZFs.Execution;
 using static ZZFs.Tests.Execution.ExecutionHarness;
 
@@ -16,7 +17,10 @@ public class IncarnationTests
     public void A_new_incarnation_rolls_back_to_the_last_checkpoint_and_replays()
     {
         SessionId session = replica.Open();
-        for (ulong sequence = 1; sequence <= 4; sequence++)
+        for (ulong sequence = 1; sequence <= 2; sequence++)
+            replica.Execute(Ask(0, session, sequence, Write()));
+        replica.MakeDurable();
+        for (ulong sequence = 3; sequence <= 4; sequence++)
             replica.Execute(Ask(0, session, sequence, Write()));
         Assert.Equal((5ul, 3ul, 4ul), (replica.Replica.Executed.Value, replica.Service.LastCheckpoint.Value, replica.Service.Writes));
         replica.LoseAfter(new SequenceNumber(4), incarnation: 7);
@@ -29,11 +33,58 @@ public class IncarnationTests
         Assert.False(replica.Replica.HasDiverged);
     }
 
+    // What is only on some disks the new incarnation may lack: nothing of it may be left, prepared or not.
+    [Fact]
+    public void A_new_incarnation_takes_back_checkpoints_that_are_not_durable()
+    {
+        SessionId session = replica.Open();
+        for (ulong sequence = 1; sequence <= 5; sequence++)
+            replica.Execute(Ask(0, session, sequence, Write()));
+        replica.LoseAfter(new SequenceNumber(2), incarnation: 7);
+        replica.Receive(AskToOpen(0, 1));
+        replica.Receive(Ask(0, session, 1, Write()));
+        replica.SendAgain();
+        Assert.Equal((2ul, 1ul), (replica.Replica.Executed.Value, replica.Service.Writes));
+        Request other = Ask(0, session, 2, Write(), slot: 1);
+        replica.Execute(other);
+        Checkpoint own = replica.MakeDurable().Checkpoints.Single();
+        Assert.Equal((3ul, replica.LastHistory), (own.Number.Value, own.State.History));
+    }
+
+    // Its number was durable when the work began, so it is part of the new incarnation.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Work_that_a_new_incarnation_interrupts_is_done_again_or_counts(bool isDone)
+    {
+        replica.WorkWaits = true;
+        for (int i = 0; i < 4; i++)
+            replica.Execute();
+        replica.MakeDurable();
+        ICheckpointWork work = replica.Waiting!;
+        if (isDone)
+            work.Run();
+        replica.LoseAfter(new SequenceNumber(3), incarnation: 7);
+        replica.SendSynced(0, replica.Last, replica.LastHistory);
+        replica.SendSynced(1, replica.Last, replica.LastHistory);
+        Assert.Equal(isDone ? 3ul : 0ul, replica.Replica.Executed.Value);
+
+        // Too late.
+        Assert.Empty(replica.Ready(work).Checkpoints);
+        replica.WorkWaits = false;
+        replica.SendAgain();
+        Assert.Equal(3ul, replica.MakeDurable().Checkpoints.Single().Number.Value);
+        Assert.Equal((3ul, 3ul), (replica.Replica.Executed.Value, replica.Replica.LastCheckpoint.Value));
+    }
+
     [Fact]
     public void What_is_ordered_after_a_rollback_is_asked_for_at_once()
     {
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 3; i++)
             replica.Execute();
+        replica.MakeDurable();
+        replica.Execute();
+        replica.Execute();
         replica.LoseAfter(new SequenceNumber(3), incarnation: 7);
         Order order = replica.NextOrder([]);
         replica.SendOrder(0, order);

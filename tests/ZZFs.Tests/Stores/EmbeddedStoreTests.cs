@@ -68,7 +68,7 @@ public sealed class EmbeddedStoreTests : IDisposable
         // Death leaves the files as they are: a copy, taken under the open transaction, is what the next process finds.
         string dead = Path.Combine(folder.Folder, "dead");
         Directory.CreateDirectory(dead);
-        foreach (string name in (string[])["store.db", "store.db-wal"])
+        foreach (string name in (string[])["store.db", "store.db-wal", "store.db-digests", "store.db-digests-wal"])
             File.Copy(Path.Combine(folder.Folder, name), Path.Combine(dead, name));
         using (var dirty = SqliteDatabase.Open(Path.Combine(dead, "store.db")))
             Assert.True(dirty.QueryNumber("SELECT count(*) FROM block WHERE birth > (SELECT max(epoch) FROM version)") > 200);

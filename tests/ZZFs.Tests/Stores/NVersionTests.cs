@@ -34,12 +34,14 @@ public sealed class NVersionTests(ZfsSystem zfs)
     public void A_difference_is_found_and_shown_by_few_operations()
     {
         var run = new NVersionRun(
-            limits => [new ConformanceWrapper(new MemoryStore(), limits), new Forgetful(new ConformanceWrapper(new MemoryStore(), limits))],
+            limits => [MakeService(limits), new Forgetful(MakeService(limits))],
             CheckpointInterval);
         string? difference = run.FindDifference(NVersionRun.Generate(21, 3000));
         Assert.NotNull(difference);
         Assert.InRange(difference.Split("\nsession ").Length - 1, 1, 4);
     }
+
+    private static ConformanceWrapper MakeService(VolumeLimits limits) => new(new MemoryStore(), new MemoryDigestStore(), limits);
 
     // Makes no hard links.
     private sealed class Forgetful(IFileService service) : IFileService
@@ -61,7 +63,15 @@ public sealed class NVersionTests(ZfsSystem zfs)
 
         public void EndSession(SessionId session) => service.EndSession(session);
 
-        public Digest TakeCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => service.TakeCheckpoint(number, annex);
+        public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => service.BeginCheckpoint(number, annex);
+
+        public ICheckpointWork PrepareCheckpoint() => service.PrepareCheckpoint();
+
+        public Digest FinishCheckpoint(ICheckpointWork work) => service.FinishCheckpoint(work);
+
+        public void CheckpointIsStable(SequenceNumber number) => service.CheckpointIsStable(number);
+
+        public bool DropOldCheckpoint() => service.DropOldCheckpoint();
 
         public void Rollback() => service.Rollback();
 

@@ -15,7 +15,7 @@ public sealed class EmbeddedStoreConformanceTests : FileServiceConformance
 
 public sealed class MemoryStoreConformanceTests : FileServiceConformance
 {
-    protected override IFileService Open(VolumeLimits limits) => new ConformanceWrapper(new MemoryStore(), limits);
+    protected override IFileService Open(VolumeLimits limits) => new ConformanceWrapper(new MemoryStore(), new MemoryDigestStore(), limits);
 
     protected override void CleanUp()
     {

@@ -18,7 +18,7 @@ public abstract class StoreCrashTests
     private protected void KillAndCompare(int seed, int rounds)
     {
         var random = new Random(seed);
-        using IFileService expected = new ConformanceWrapper(new MemoryStore(), StoreWorker.Limits);
+        using IFileService expected = new ConformanceWrapper(new MemoryStore(), new MemoryDigestStore(), StoreWorker.Limits);
         var worker = new StoreWorker(seed);
         ulong last = 0;
         for (int round = 0; round < rounds; round++)

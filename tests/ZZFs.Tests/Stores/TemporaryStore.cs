@@ -1,4 +1,5 @@
 using ZZFs.Abstraction;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Tests.Stores;
@@ -13,7 +14,10 @@ internal sealed class TemporaryStore : IDisposable
     public string FilePath => Path.Combine(Folder, "store.db");
 
     public ConformanceWrapper Open(VolumeLimits? limits = null, string name = "store.db") =>
-        new(EmbeddedStore.Open(Path.Combine(Folder, name), 2 << 20), limits ?? VolumeLimits.Default);
+        new(
+        EmbeddedStore.Open(Path.Combine(Folder, name), 2 << 20),
+        SqliteDigestStore.Open(Path.Combine(Folder, name + "-digests")),
+        limits ?? VolumeLimits.Default);
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

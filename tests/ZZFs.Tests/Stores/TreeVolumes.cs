@@ -1,5 +1,6 @@
 using System.Globalization;
 using ZZFs.Abstraction;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Tests.Stores;
@@ -25,7 +26,8 @@ public abstract class TreeVolumes
 
     public StoreLock Hold(string name) => StoreLock.Hold(Path.Combine(Folder, name + ".lock"), name);
 
-    internal ConformanceWrapper OpenService(string name, VolumeLimits? limits = null) => new(Open(name), limits ?? VolumeLimits.Default);
+    internal ConformanceWrapper OpenService(string name, VolumeLimits? limits = null) => new(
+        Open(name), SqliteDigestStore.Open(Path.Combine(Folder, name + ".digests")), limits ?? VolumeLimits.Default);
 
     /// <summary>The volume, while no store is open on it.</summary>
     public abstract ISnapshotVolume OpenVolume(string name, StoreLock held);

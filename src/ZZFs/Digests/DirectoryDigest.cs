@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Agreement.Messages;
+using ZZFs.Abstraction;
 using ZZFs.Stores;
 
-namespace ZZFs.Abstraction;
+namespace ZZFs.Digests;
 
 /// <summary>
 /// The content digest of a directory: a Merkle tree over ranges of its sorted entries whose bounds follow from the names
@@ -23,35 +24,45 @@ namespace ZZFs.Abstraction;
 /// A level-0 range with the first names around it proves an entry, its absence, or a piece of a listing. The ranges of
 /// directories with more than <see cref="FlatEntries"/> entries are stored; smaller ones are hashed anew.
 /// </remarks>
-internal sealed class DirectoryDigest(IBackingStore store)
+internal sealed class DirectoryDigest(IDigestStore nodes)
 {
     /// <summary>Up to here hashing all entries is cheaper than keeping ranges.</summary>
     public const int FlatEntries = 64;
 
-    private const int Levels = 2;
+    /// <summary>Levels of ranges below the root.</summary>
+    public const int Levels = 2;
+
     private const byte EntriesTag = 2;
 
     private static readonly int[] RankOfLevel = [5, 12];
 
     private readonly IncrementalHash[] hashes = [Sha256(), Sha256(), Sha256()];
 
+    /// <summary>Whether a name begins a range of a level, if it is there.</summary>
+    public static bool BeginsRange(ReadOnlySpan<byte> name, int level) => Rank(name) >= RankOfLevel[level];
+
+    /// <summary>The digest of entries (level 0) or ranges of the level below, as they are hashed, without the tag; the root has level 2.</summary>
+    public static Digest OfLevel(int level, ReadOnlySpan<byte> encoded) => StateDigest.OfTagged((byte)(EntriesTag + level), encoded);
+
     /// <summary>The digest of the present entries.</summary>
+    /// <param name="view">Where the entries are.</param>
     /// <param name="directory">Place of the directory.</param>
     /// <param name="entries">How many entries it has.</param>
     /// <param name="settledEntries">How many it had when this was last called, which says whether ranges are stored.</param>
     /// <param name="changedNames">Names that were added, removed or given to other objects since; may repeat.</param>
-    public Digest Settle(uint directory, ulong entries, ulong settledEntries, List<byte[]> changedNames)
+    public Digest Settle(
+        IStoreView view, uint directory, ulong entries, ulong settledEntries, IEnumerable<byte[]> changedNames)
     {
-        if (entries == 0)
-        {
-            Drop(directory, settledEntries);
-            return Digest.Zero;
-        }
-
         if (entries > FlatEntries && settledEntries > FlatEntries)
-            return Update(directory, changedNames);
+            return Update(view, directory, changedNames);
+        return Rebuild(view, directory, entries, settledEntries);
+    }
+
+    /// <summary>As <see cref="Settle"/>, whatever changed.</summary>
+    public Digest Rebuild(IStoreView view, uint directory, ulong entries, ulong settledEntries)
+    {
         Drop(directory, settledEntries);
-        return Build(directory, keep: entries > FlatEntries);
+        return entries == 0 ? Digest.Zero : Build(view, directory, keep: entries > FlatEntries);
     }
 
     /// <summary>Forgets the stored ranges of a directory.</summary>
@@ -59,12 +70,12 @@ internal sealed class DirectoryDigest(IBackingStore store)
     {
         if (settledEntries <= FlatEntries)
             return;
-        byte[] prefix = MetadataKey.Of(MetadataKind.EntryRange, directory);
-        store.RemoveMetadata(prefix, MetadataKey.After(prefix));
+        byte[] prefix = DigestKey.Of(DigestKind.EntryRange, directory);
+        nodes.Remove(prefix, MetadataKey.After(prefix));
     }
 
     // One pass over everything: each level is closed when a name begins its next range.
-    private Digest Build(uint directory, bool keep)
+    private Digest Build(IStoreView view, uint directory, bool keep)
     {
         byte[] start = [];
         byte[] middleStart = [];
@@ -72,7 +83,7 @@ internal sealed class DirectoryDigest(IBackingStore store)
         Begin(0);
         Begin(1);
         Begin(2);
-        store.ListEntries(directory, [], inclusive: true, (name, target) =>
+        view.ListEntries(directory, [], inclusive: true, (name, target) =>
         {
             int rank = Rank(name);
             if (rank >= RankOfLevel[0])
@@ -101,15 +112,15 @@ internal sealed class DirectoryDigest(IBackingStore store)
         return Finish(2);
     }
 
-    private Digest Update(uint directory, List<byte[]> changedNames)
+    private Digest Update(IStoreView view, uint directory, IEnumerable<byte[]> changedNames)
     {
-        SortedSet<byte[]> starts = MoveBounds(directory, new SortedSet<byte[]>(changedNames, ByteOrder.Instance));
+        SortedSet<byte[]> starts = MoveBounds(view, directory, new SortedSet<byte[]>(changedNames, ByteOrder.Instance));
         var middleStarts = new SortedSet<byte[]>(ByteOrder.Instance);
         foreach (byte[] start in starts)
         {
             byte[]? end = NextStart(directory, 0, start);
             Begin(0);
-            store.ListEntries(directory, start, inclusive: true, (name, target) =>
+            view.ListEntries(directory, start, inclusive: true, (name, target) =>
             {
                 if (end is not null && name.SequenceCompareTo(end) >= 0)
                     return false;
@@ -127,22 +138,22 @@ internal sealed class DirectoryDigest(IBackingStore store)
 
     // Adds and removes range bounds as the changed names demand. Returns the starts of the level-0 ranges to hash again:
     // those that hold a changed name, and those that were cut or grew because a bound came or went.
-    private SortedSet<byte[]> MoveBounds(uint directory, SortedSet<byte[]> names)
+    private SortedSet<byte[]> MoveBounds(IStoreView view, uint directory, SortedSet<byte[]> names)
     {
         var starts = new SortedSet<byte[]>(ByteOrder.Instance);
         foreach (byte[] name in names)
         {
             for (int level = 0; level < Levels && Rank(name) >= RankOfLevel[level]; level++)
             {
-                byte[] key = MetadataKey.OfRange(directory, level, name);
-                store.RemoveMetadata(key, [.. key, 0]);
+                byte[] key = DigestKey.OfRange(directory, level, name);
+                nodes.Remove(key, [.. key, 0]);
             }
         }
 
         foreach (byte[] name in names)
         {
             starts.Add(StartAt(directory, 0, name));
-            if (Rank(name) < RankOfLevel[0] || store.FindEntry(directory, name) is null)
+            if (Rank(name) < RankOfLevel[0] || view.FindEntry(directory, name) is null)
                 continue;
             for (int level = 0; level < Levels && Rank(name) >= RankOfLevel[level]; level++)
                 WriteRange(directory, level, name, Digest.Zero);
@@ -154,10 +165,10 @@ internal sealed class DirectoryDigest(IBackingStore store)
 
     private Digest HashRanges(uint directory, int level, byte[] start, byte[]? end)
     {
-        byte[] prefix = MetadataKey.OfRange(directory, level, []);
-        byte[] to = end is null ? MetadataKey.After(prefix) : MetadataKey.OfRange(directory, level, end);
+        byte[] prefix = DigestKey.OfRange(directory, level, []);
+        byte[] to = end is null ? MetadataKey.After(prefix) : DigestKey.OfRange(directory, level, end);
         Begin(level + 1);
-        store.ListMetadata(MetadataKey.OfRange(directory, level, start), to, (key, value) =>
+        nodes.List(DigestKey.OfRange(directory, level, start), to, (key, value) =>
         {
             if (value.Length != Digest.SizeBytes)
                 throw Damaged(directory);
@@ -169,16 +180,16 @@ internal sealed class DirectoryDigest(IBackingStore store)
 
     private byte[] StartAt(uint directory, int level, byte[] name)
     {
-        byte[] prefix = MetadataKey.OfRange(directory, level, []);
-        byte[]? key = store.LastMetadataKey(prefix, MetadataKey.OfRange(directory, level, name));
+        byte[] prefix = DigestKey.OfRange(directory, level, []);
+        byte[]? key = nodes.LastKey(prefix, DigestKey.OfRange(directory, level, name));
         return key is null ? throw Damaged(directory) : key[prefix.Length..];
     }
 
     private byte[]? NextStart(uint directory, int level, byte[] start)
     {
-        byte[] prefix = MetadataKey.OfRange(directory, level, []);
+        byte[] prefix = DigestKey.OfRange(directory, level, []);
         byte[]? next = null;
-        store.ListMetadata([.. MetadataKey.OfRange(directory, level, start), 0], MetadataKey.After(prefix), (key, _) =>
+        nodes.List([.. DigestKey.OfRange(directory, level, start), 0], MetadataKey.After(prefix), (key, _) =>
         {
             next = key[prefix.Length..].ToArray();
             return false;
@@ -190,7 +201,7 @@ internal sealed class DirectoryDigest(IBackingStore store)
     {
         Span<byte> value = stackalloc byte[Digest.SizeBytes];
         digest.CopyTo(value);
-        store.WriteMetadata(MetadataKey.OfRange(directory, level, start), value);
+        nodes.Write(DigestKey.OfRange(directory, level, start), value);
     }
 
     // Ends a range, makes it a child of the level above, and begins the next.
@@ -248,12 +259,4 @@ internal sealed class DirectoryDigest(IBackingStore store)
 
     private static StoreDamagedException Damaged(uint directory) =>
         new($"the store is damaged: the digests of directory {directory} can't be read");
-}
-
-/// <summary>Byte strings in the order of their bytes.</summary>
-internal sealed class ByteOrder : IComparer<byte[]>
-{
-    public static ByteOrder Instance { get; } = new();
-
-    public int Compare(byte[]? x, byte[]? y) => x.AsSpan().SequenceCompareTo(y);
 }

@@ -1,7 +1,7 @@
 using Agreement.Messages;
-using ZZFs.Abstraction;
+using ZZFs.Digests;
 
-namespace ZZFs.Tests.Abstraction;
+namespace ZZFs.Tests.Digests;
 
 public class DigestTreeTests
 {

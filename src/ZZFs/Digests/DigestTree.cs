@@ -1,7 +1,7 @@
 using Agreement.Messages;
 using ZZFs.Stores;
 
-namespace ZZFs.Abstraction;
+namespace ZZFs.Digests;
 
 /// <summary>Where the inner nodes of a <see cref="DigestTree"/> are kept.</summary>
 internal interface IDigestNodes
@@ -38,7 +38,9 @@ internal static class DigestTree
     /// <summary>Children of a node.</summary>
     public const int FanOut = 1 << FanOutBits;
 
-    private const int FanOutBits = 8;
+    /// <summary>The logarithm of that.</summary>
+    public const int FanOutBits = 8;
+
     private const byte NodeTag = 1;
     private const int HeaderBytes = 2;
 
@@ -87,6 +89,16 @@ internal static class DigestTree
     /// <returns>The new root.</returns>
     public static Digest Clear(IDigestNodes nodes, Digest root, ulong leaves, ulong first, ulong last) =>
         Clear(nodes, Height(leaves), 0, root, first, last);
+
+    /// <summary>The digest of a node of level 1 or more, by its children up to the last that isn't zero.</summary>
+    public static Digest OfNode(int level, ReadOnlySpan<byte> children)
+    {
+        Span<byte> node = stackalloc byte[HeaderBytes + (FanOut * Digest.SizeBytes)];
+        node[0] = NodeTag;
+        node[1] = (byte)level;
+        children.CopyTo(node[HeaderBytes..]);
+        return Digest.Of(node[..(HeaderBytes + children.Length)]);
+    }
 
     private static Digest Set(IDigestNodes nodes, int level, ReadOnlySpan<DigestEdit> edits)
     {
