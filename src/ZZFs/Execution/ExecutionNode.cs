@@ -17,7 +17,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly PartyId self;
     private readonly string store;
     private readonly IEventLoop loop;
-    private readonly IFileService service;
+    private readonly CheckpointMeter service;
     private readonly ExecutionReplica replica;
     private readonly ExecutionInbox inbox;
     private readonly Endpoint endpoint;
@@ -37,7 +37,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         this.self = self;
         this.loop = loop;
-        this.service = service;
+        this.service = new CheckpointMeter(service);
         store = cluster.Execution[(int)self.Index].Store.ToString();
         worker = new CheckpointWorker(loop, OnCheckpointReady);
         turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
@@ -48,7 +48,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
             Exports = [.. cluster.Clients.Select(client => Convert(client.Export))],
         };
         replica = new ExecutionReplica(
-            (int)self.Index, new Quorum(cluster.F), options, cluster.InitiallyActive(), service, new ClusterSignatures(keys), identity.Sign);
+            (int)self.Index, new Quorum(cluster.F), options, cluster.InitiallyActive(), this.service, new ClusterSignatures(keys), identity.Sign);
         inbox = new ExecutionInbox(replica);
         status = Describe();
         endpoint = new Endpoint(loop, self, identity, keys, cluster.Volume.ToBytes(), this, null, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
@@ -141,6 +141,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
         replica.Rejections.AddTo(counters);
         counters["checkpoint-waits"] = replica.CheckpointWaits;
+        service.AddTo(counters);
         return new NodeStatus
         {
             Id = self,

@@ -35,7 +35,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         new("A new view ignores P sets", Protocol + "NewViewChoice.cs", "&& CanHaveCommittedNothingElse(entries, candidate, quorum)\n                &&", "&&", "old prepared"),
         new("Votes reach above the high water mark", Protocol + "Replica.NormalCase.cs", "_ when slot.Number > log.HighWaterMark => false,\n            EntryKind.Requests => HoldsBodies(slot.Batch, out long bytes) && (IsChosen(slot) || (slot.Number <= HighestForRequests && HasRoomFor(slot.Batch, bytes))),", "EntryKind.Requests => HoldsBodies(slot.Batch),", "running ahead"),
         new("The log is never cut", Protocol + "Replica.Checkpoints.cs", "Output.TruncateUpTo = state.Number;", "Output.TruncateUpTo = default;", "long run", 1),
-        new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 100),
+        new("A new incarnation keeps what stands behind a gap", Protocol + "NewViewChoice.cs", "if (opens)\n                    break;", "", "site power", 300),
         new("An incarnation without its entry is handed on", Protocol + "NewViewChoice.cs", "choice is not null && LacksBeginning(choice, gap)", "choice is not null && LacksBeginning(choice, gap) && view.Value == 0", "unheard incarnation"),
         new("A primary may be as slow as it likes", Protocol + "PrimaryPace.cs", "held <= Bound", "held <= int.MaxValue", "slow primary", 1),
         new("Proposals come from the primary only", Protocol + "Replica.Proposals.cs", "            highestVoted = slot.Number;", "            highestVoted = default;", "slow primary to some", 1),
