@@ -89,8 +89,10 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         slowTimer?.Dispose();
         slowTimer = null;
         endpoint.Dispose();
-        worker.Dispose();
+
+        // Work that is under way is abandoned, not waited for.
         service.Dispose();
+        worker.Dispose();
     }
 
     private static Abstraction.ExportEntry Convert(Agreement.Configuration.ExportEntry entry) => new(

@@ -115,6 +115,38 @@ public sealed class BackgroundCheckpointTests : IDisposable
         }
     }
 
+    // As when a new log incarnation begins while another thread hashes.
+    [Fact]
+    public void A_rollback_ends_work_that_is_under_way_wherever_it_is()
+    {
+        using ConformanceWrapper service = Open(out IBackingStore store);
+        var fs = new FileServiceDriver(service);
+        var random = new Random(2);
+        ulong last = 0;
+        int interrupted = 0;
+        for (ulong number = 1; number <= 40; number++)
+        {
+            for (ulong i = 0; i < 20; i++)
+                Change(fs, (number * 100) + i, new byte[] { 1, 2, 3 });
+            service.BeginCheckpoint(new SequenceNumber(number), []);
+            ICheckpointWork work = service.PrepareCheckpoint();
+            var thread = new Thread(work.Run);
+            thread.Start();
+            Thread.SpinWait(random.Next(400_000));
+            service.Rollback();
+            Assert.True(thread.Join(TimeSpan.FromSeconds(30)));
+            if (service.LastCheckpoint.Value == number)
+                last = number;
+            else
+                interrupted++;
+            Assert.Equal(last, service.LastCheckpoint.Value);
+            if (last > 0)
+                Assert.Equal(FromNothing(store, last), service.LastCheckpointDigest);
+        }
+
+        Assert.InRange(interrupted, 1, 40);
+    }
+
     [Fact]
     public void Work_that_is_abandoned_changes_nothing_when_it_runs_late()
     {
