@@ -1,6 +1,8 @@
 using System.CommandLine;
 using ZZFs.Cli;
 using ZZFs.Cli.Mounting;
+using ZZFs.Cli.Scrubbing;
+using ZZFs.Cli.Snapshots;
 
 namespace ZZFs;
 
@@ -34,6 +36,8 @@ public static class Program
         StatusCommand.Create(),
         MountCommand.Create(parts),
         UmountCommand.Create(),
+        SnapshotCommand.Create(),
+        ScrubCommand.Create(),
         NodeCommand.Create(parts),
         BenchCommand.Create(),
         DemoCommand.Create(),

@@ -3,6 +3,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Agreement.Configuration;
 using Agreement.Messages;
+using Agreement.Node;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -53,15 +54,23 @@ public sealed class ControlClient : IDisposable
         return report.Status.Id == party ? report : throw new ControlException($"calls itself {report.Status.Id}");
     }
 
+    /// <summary>Has an execution replica read its store again, or asks how it stands with that; errors as for a status.</summary>
+    public async Task<ScrubStatus> ScrubAsync(SequenceNumber? checkpoint, TimeSpan timeout, CancellationToken cancellation = default) => ReportCodec.Decode(
+        await CallAsync(new Wire.Node.NodeClient(channel).ScrubAsync, new Wire.ScrubRequest { Begin = checkpoint is not null, Checkpoint = checkpoint?.Value ?? 0 }, timeout, cancellation));
+
     /// <inheritdoc/>
     public void Dispose() => channel.Dispose();
 
-    private static async Task<T> CallAsync<T>(
-        Func<Wire.StatusRequest, CallOptions, AsyncUnaryCall<T>> call, TimeSpan timeout, CancellationToken cancellation)
+    private static Task<T> CallAsync<T>(
+        Func<Wire.StatusRequest, CallOptions, AsyncUnaryCall<T>> call, TimeSpan timeout, CancellationToken cancellation) =>
+        CallAsync(call, new Wire.StatusRequest(), timeout, cancellation);
+
+    private static async Task<T> CallAsync<TRequest, T>(
+        Func<TRequest, CallOptions, AsyncUnaryCall<T>> call, TRequest request, TimeSpan timeout, CancellationToken cancellation)
     {
         try
         {
-            using AsyncUnaryCall<T> pending = call(new Wire.StatusRequest(), new CallOptions(deadline: DateTime.UtcNow + timeout, cancellationToken: cancellation));
+            using AsyncUnaryCall<T> pending = call(request, new CallOptions(deadline: DateTime.UtcNow + timeout, cancellationToken: cancellation));
             return await pending.ResponseAsync.ConfigureAwait(false);
         }
         catch (RpcException error)

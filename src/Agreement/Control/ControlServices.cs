@@ -1,3 +1,4 @@
+using Agreement.Messages;
 using Agreement.Node;
 using Grpc.Core;
 
@@ -14,6 +15,10 @@ internal sealed class NodeService(INodeStatusSource source, ControlCounters coun
             reply.Counters[name] = count;
         return Task.FromResult(reply);
     }
+
+    public override Task<Wire.ScrubReply> Scrub(Wire.ScrubRequest request, ServerCallContext context) => source is IScrubSource scrubbed
+        ? Task.FromResult(ReportCodec.Encode(scrubbed.Scrub(request.Begin ? new SequenceNumber(request.Checkpoint) : null)))
+        : throw new RpcException(new Status(StatusCode.Unimplemented, "has no store"));
 }
 
 /// <summary>Serves a controller's status.</summary>

@@ -7,6 +7,9 @@ namespace Agreement.Control;
 /// <summary>Turns reports into messages of the control plane and back. What a peer sends is checked: it may lie.</summary>
 internal static class ReportCodec
 {
+    // Within the bound of a message.
+    private const int MaximumFoundBytes = 48 << 10;
+
     public static Wire.NodeReply Encode(NodeReport report)
     {
         NodeStatus status = report.Status;
@@ -43,6 +46,34 @@ internal static class ReportCodec
             Last = status.Last is { } last ? Encode(last) : null,
         };
     }
+
+    public static Wire.ScrubReply Encode(ScrubStatus status)
+    {
+        var reply = new Wire.ScrubReply
+        {
+            Running = status.IsRunning,
+            Checkpoint = status.Checkpoint.Value,
+            BytesRead = status.BytesRead,
+            BytesTotal = status.BytesTotal,
+            ObjectsRead = status.ObjectsRead,
+            Damages = status.Damages,
+        };
+        int room = MaximumFoundBytes;
+        foreach (string found in status.Found.TakeWhile(found => (room -= found.Length * 4) >= 0))
+            reply.Found.Add(found);
+        return reply;
+    }
+
+    public static ScrubStatus Decode(Wire.ScrubReply reply) => new()
+    {
+        IsRunning = reply.Running,
+        Checkpoint = new SequenceNumber(reply.Checkpoint),
+        BytesRead = reply.BytesRead,
+        BytesTotal = reply.BytesTotal,
+        ObjectsRead = reply.ObjectsRead,
+        Damages = reply.Damages,
+        Found = [.. reply.Found],
+    };
 
     /// <exception cref="ControlException">The peer sent nonsense.</exception>
     public static NodeReport Decode(Wire.NodeReply reply)

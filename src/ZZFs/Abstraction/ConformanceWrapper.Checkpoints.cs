@@ -6,7 +6,7 @@ using ZZFs.Stores;
 namespace ZZFs.Abstraction;
 
 // Checkpoints: a version of the store each. The header record: u64 number, u64 used bytes, u64 the last checkpoint that was
-// prepared then, bytes annex.
+// prepared then, u64 the checkpoint before in the order, i64 time, bytes annex.
 public sealed partial class ConformanceWrapper
 {
     private const int MaximumAnnexBytes = 1 << 30;
@@ -42,11 +42,15 @@ public sealed partial class ConformanceWrapper
         record.WriteUInt64(number.Value);
         record.WriteUInt64(objects.UsedBytes);
         record.WriteUInt64(LastCheckpoint.Value);
+        record.WriteUInt64(snapshots.Last.Value);
+        record.WriteInt64(Now.Nanoseconds);
         record.WriteBytes(annex);
         store.WriteMetadata(MetadataKey.Of(MetadataKind.Header), record.Written);
         store.Commit(number.Value);
         changes.StartAfter(number.Value);
         begun.Enqueue((number, annex.ToArray()));
+        checkpointTime = Now;
+        snapshots.Taken(number, AttributesOfRoot());
     }
 
     /// <inheritdoc/>
@@ -65,6 +69,7 @@ public sealed partial class ConformanceWrapper
         (LastCheckpoint, byte[] annex) = begun.Dequeue();
         LastCheckpointAnnex = annex;
         this.work = null;
+        Guard(LastCheckpoint.Value);
         return LastCheckpointDigest;
     }
 
@@ -84,6 +89,9 @@ public sealed partial class ConformanceWrapper
         {
             if (version >= stableBefore.Value)
                 return false;
+            if (snapshots.IsRetained(version))
+                continue;
+            snapshots.Close(version);
             if (store.TryDrop(version))
                 return true;
         }
@@ -92,34 +100,87 @@ public sealed partial class ConformanceWrapper
     }
 
     /// <inheritdoc/>
+    public IScrub? BeginScrub()
+    {
+        // The digests are the work's alone while there is one.
+        ulong number = LastCheckpoint.Value;
+        if (number == 0 || work is not null || !store.Versions.Contains(number) || !digests.Versions.Contains(number))
+            return null;
+        IStoreView view = store.OpenVersion(number);
+        try
+        {
+            var header = new MessageReader(view.ReadMetadata(MetadataKey.Of(MetadataKind.Header)));
+            header.ReadUInt64();
+            return new CheckpointScrub(LastCheckpoint, header.ReadUInt64(), view, digests.OpenVersion(number), LastCheckpointDigest, limits);
+        }
+        catch
+        {
+            view.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
     public void Rollback()
     {
         work?.Abandon();
         work = null;
         begun.Clear();
+        snapshots.Dispose();
         ReturnToCheckpoint(isOpening: false);
     }
 
     // To the newest checkpoint that was prepared: only those are sure to be part of every order that may yet come.
-    [MemberNotNull(nameof(objects), nameof(content), nameof(locks), nameof(keeper))]
+    [MemberNotNull(nameof(objects), nameof(content), nameof(locks), nameof(snapshots), nameof(keeper))]
     private void ReturnToCheckpoint(bool isOpening)
     {
+        guard.Begin(null, Digest.Zero);
         ulong newest = store.Versions.Count == 0 ? 0 : store.Versions[^1];
         ulong prepared = FindPrepared(newest);
         if (!isOpening || prepared != newest)
             store.Rollback(prepared);
         keeper = new DigestKeeper(digests, limits);
-        LoadHeader(prepared, out ulong usedBytes);
+        LoadHeader(prepared, out ulong usedBytes, out SequenceNumber previous);
         LastCheckpointDigest = prepared == 0 ? default : FindDigest(prepared);
         if (prepared == 0)
             digests.Rollback(0);
         changes.StartAfter(prepared);
-        objects = new ObjectTable(store, limits, usedBytes, changes);
-        content = new FileContent(store, changes);
-        locks = new LockTable(limits.TotalLocks);
-        locks.Load(store);
+        LoadState(usedBytes, previous);
         if (prepared == 0)
             MakeRoot();
+        else
+            Guard(prepared);
+    }
+
+    [MemberNotNull(nameof(objects), nameof(content), nameof(locks), nameof(snapshots))]
+    private void LoadState(ulong usedBytes, SequenceNumber previous)
+    {
+        objects = new ObjectTable(store, limits, usedBytes, changes);
+        content = new FileContent(store, changes, guard);
+        locks = new LockTable(limits.TotalLocks);
+        locks.Load(store);
+        snapshots = new SnapshotDirectory(
+            store,
+            changes,
+            LastCheckpoint,
+            previous,
+            version => new ConformanceWrapper(version, limits),
+            () => Lookup(new Operations.Lookup(ObjectId.Root, "."u8.ToArray())));
+    }
+
+    private void Guard(ulong number)
+    {
+        if (!digests.Versions.Contains(number))
+            return;
+        IDigestView view = digests.OpenVersion(number);
+        try
+        {
+            guard.Begin(view, DigestKeeper.ReadRoot(view));
+        }
+        catch (StoreDamagedException)
+        {
+            guard.Begin(null, Digest.Zero);
+        }
     }
 
     private ulong FindPrepared(ulong newest)
@@ -144,18 +205,24 @@ public sealed partial class ConformanceWrapper
         return reader.Failed || (prepared != 0 && !store.Versions.Contains(prepared)) ? throw HeaderDamaged() : prepared;
     }
 
-    private void LoadHeader(ulong number, out ulong usedBytes)
+    // Of this version, or of whichever the store is.
+    private void LoadHeader(ulong? number, out ulong usedBytes, out SequenceNumber previous)
     {
         usedBytes = 0;
-        LastCheckpoint = new SequenceNumber(number);
+        previous = default;
+        LastCheckpoint = new SequenceNumber(number ?? 0);
         LastCheckpointAnnex = default;
         byte[]? header = store.ReadMetadata(MetadataKey.Of(MetadataKind.Header));
         if (header is null && number == 0)
             return;
         var reader = new MessageReader(header);
-        bool isRight = reader.ReadUInt64() == number;
+        ulong stored = reader.ReadUInt64();
+        bool isRight = stored == (number ?? stored);
+        LastCheckpoint = new SequenceNumber(stored);
         usedBytes = reader.ReadUInt64();
         reader.ReadUInt64();
+        previous = new SequenceNumber(reader.ReadUInt64());
+        checkpointTime = new Timestamp(reader.ReadInt64());
         LastCheckpointAnnex = reader.ReadBytes(MaximumAnnexBytes);
         if (!isRight || !reader.Complete)
             throw HeaderDamaged();

@@ -191,7 +191,7 @@ public sealed partial class ConformanceWrapper
         return error == Errno.None;
     }
 
-    private static Errno CheckNewName(ReadOnlySpan<byte> name) => IsDots(name) ? Errno.EEXIST : CheckName(name);
+    internal static Errno CheckNewName(ReadOnlySpan<byte> name) => IsDots(name) ? Errno.EEXIST : CheckName(name);
 
     private static Errno CheckName(ReadOnlySpan<byte> name) =>
         name.IsEmpty ? Errno.ENOENT

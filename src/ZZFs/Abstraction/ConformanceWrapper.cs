@@ -26,12 +26,15 @@ public sealed partial class ConformanceWrapper : IFileService
     private readonly uint rootUid;
     private readonly uint rootGid;
     private readonly IDigestStore digests;
+    private readonly ReadGuard guard;
+    private readonly IDamageRecord damage;
     private readonly StateChanges changes = new();
     private readonly byte[] transfer = new byte[Limits.MaximumTransferBytes];
 
     private ObjectTable objects;
     private FileContent content;
     private LockTable locks;
+    private SnapshotDirectory snapshots;
 
     // State of the operation at hand.
     private OperationContext context;
@@ -46,14 +49,17 @@ public sealed partial class ConformanceWrapper : IFileService
     /// <param name="limits">Limits of the volume.</param>
     /// <param name="rootUid">Owner of a new volume's root directory.</param>
     /// <param name="rootGid">Its group.</param>
+    /// <param name="damage">Which blocks are known to be damaged, if that is remembered.</param>
     /// <exception cref="StoreDamagedException">What is stored contradicts itself.</exception>
-    public ConformanceWrapper(IBackingStore store, IDigestStore digests, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0)
+    public ConformanceWrapper(IBackingStore store, IDigestStore digests, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0, IDamageRecord? damage = null)
     {
+        this.damage = damage ?? new NoDamage();
         this.rootUid = rootUid;
         this.rootGid = rootGid;
         this.store = store;
         this.limits = limits;
         this.digests = digests;
+        guard = new ReadGuard(store, this.damage);
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
         try
         {
@@ -62,10 +68,25 @@ public sealed partial class ConformanceWrapper : IFileService
         catch
         {
             // Nobody else has them: they would stay locked.
+            guard.Dispose();
             digests.Dispose();
             store.Dispose();
             throw;
         }
+    }
+
+    // Reads a version, which it owns, and is asked through ReadAs only.
+    private ConformanceWrapper(IStoreView version, VolumeLimits limits)
+    {
+        store = new ReadOnlyStore(version);
+        this.limits = limits;
+        digests = new NoDigests();
+        damage = new NoDamage();
+        guard = new ReadGuard(store, damage);
+        keeper = new DigestKeeper(digests, limits);
+        caller = new Caller(Credentials.Superuser, ExportEntry.Full);
+        LoadHeader(null, out ulong usedBytes, out SequenceNumber previous);
+        LoadState(usedBytes, previous);
     }
 
     private Timestamp Now => context.Now;
@@ -103,6 +124,8 @@ public sealed partial class ConformanceWrapper : IFileService
     public void Dispose()
     {
         work?.Abandon();
+        snapshots.Dispose();
+        guard.Dispose();
         digests.Dispose();
         store.Dispose();
     }
@@ -122,7 +145,7 @@ public sealed partial class ConformanceWrapper : IFileService
         return new OperationResult { Parts = parts };
     }
 
-    private OperationResult Dispatch(Operation operation) => operation switch
+    private OperationResult Dispatch(Operation operation) => snapshots.Dispatch(operation, context, caller, current) ?? operation switch
     {
         Lookup o => Lookup(o),
         GetAttributes o => GetAttributes(o),

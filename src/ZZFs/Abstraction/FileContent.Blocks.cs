@@ -20,6 +20,8 @@ internal sealed partial class FileContent
         else
         {
             block.Stored = overwritten ? store.HasBlock(file.Index, number) : store.ReadBlock(file.Index, number, data);
+            if (!overwritten)
+                guard.Check(file, number, block.Stored, data);
         }
 
         block.NonZero = block.Stored;

@@ -18,11 +18,13 @@ internal sealed partial class FileContent
     private readonly WriteBackCache<BlockKey, CachedBlock> cache;
     private readonly Stack<CachedBlock> spare = [];
     private readonly StateChanges changes;
+    private readonly ReadGuard guard;
 
-    public FileContent(IBackingStore store, StateChanges changes)
+    public FileContent(IBackingStore store, StateChanges changes, ReadGuard guard)
     {
         this.store = store;
         this.changes = changes;
+        this.guard = guard;
         cache = new WriteBackCache<BlockKey, CachedBlock>(CacheBlocks, Evict);
     }
 

@@ -94,6 +94,9 @@ public interface IFileService : IDisposable
     /// <returns>Whether there was one that could go.</returns>
     bool DropOldCheckpoint();
 
+    /// <summary>Opens the last checkpoint to be read again and compared with its digests; null when there is none, or it can't now.</summary>
+    IScrub? BeginScrub() => null;
+
     /// <summary>Abandons everything since the last checkpoint whose work is done, which is then <see cref="LastCheckpoint"/>.</summary>
     void Rollback();
 }

@@ -26,6 +26,9 @@ internal enum MetadataKind : byte
 
     /// <summary>What changed since the version before: <see cref="Digests.StateChanges"/>.</summary>
     Changes = 7,
+
+    /// <summary>(name) → the checkpoint that is kept by it.</summary>
+    KeptSnapshot = 8,
 }
 
 /// <summary>Builds keys: the kind, then numbers in big-endian so that bytes sort as numbers do, then a name.</summary>

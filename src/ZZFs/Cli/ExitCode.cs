@@ -24,6 +24,9 @@ public static class ExitCode
     /// <summary>A benchmark read something wrong.</summary>
     public const int WrongBytes = 6;
 
+    /// <summary>A replica's store is not what its digests say.</summary>
+    public const int Damaged = 7;
+
     /// <summary>A signal ended it; what it had made was removed.</summary>
     public const int Interrupted = 130;
 

@@ -1,3 +1,4 @@
+using Agreement.Messages;
 using Agreement.Node;
 using ZZFs.Abstraction;
 using ZZFs.Cli.Mounting;
@@ -26,24 +27,35 @@ public static class StandardParts
         return new RunningNode(node, node);
     }
 
-    private static RunningNode StartExecution(NodeContext context)
+    private static ScrubbedNode StartExecution(NodeContext context)
     {
         var limits = new VolumeLimits(
             context.Cluster.VolumeSize.Bytes, (uint)Math.Min(context.Cluster.VolumeSize.Objects, uint.MaxValue), VolumeLimits.Default.TotalLocks);
         string replica = $"zzfs-{context.Cluster.Volume.ToString()[..12]}-{context.Node.Id}";
+        var damage = new DamageFile(Path.Combine(context.Node.DataFolder, "damaged"));
         var files = new ConformanceWrapper(
             ReplicaStore.Open(context.Cluster.Execution[(int)context.Node.Id.Index].Store, replica, context.Node.DataFolder),
             SqliteDigestStore.Open(Path.Combine(context.Node.DataFolder, "digests.db")),
             limits,
             context.Cluster.RootOwner.Uid,
-            context.Cluster.RootOwner.Gid);
-        var node = new ExecutionNode(context.Cluster, context.Node.Id, context.Identity, files, context.Loop);
-        return new RunningNode(node, node);
+            context.Cluster.RootOwner.Gid,
+            damage);
+        var node = new ExecutionNode(context.Cluster, context.Node.Id, context.Identity, files, context.Loop, damage, context.Log.Write);
+        return new ScrubbedNode(node);
     }
 
     private sealed class RunningNode(INodeStatusSource source, IDisposable node) : INode
     {
         public NodeStatus Current => source.Current;
+
+        public void Dispose() => node.Dispose();
+    }
+
+    private sealed class ScrubbedNode(ExecutionNode node) : INode, IScrubSource
+    {
+        public NodeStatus Current => node.Current;
+
+        public ScrubStatus Scrub(SequenceNumber? checkpoint) => node.Scrub(checkpoint);
 
         public void Dispose() => node.Dispose();
     }

@@ -96,6 +96,7 @@ internal sealed class DigestKeeper
             root = SetObject(view, record, all, root, mayGoOn);
         }
 
+        AddKeptSnapshots(view);
         return Finish(number, root, 0, isRebuild: true, mayGoOn);
     }
 
@@ -107,6 +108,12 @@ internal sealed class DigestKeeper
         {
             if (!mayGoOn())
                 return Abandon(changes.Previous, isRebuild: false);
+            if (index == SnapshotId.KeptPlace)
+            {
+                AddKeptSnapshots(view);
+                continue;
+            }
+
             ObjectRecord record = view.ReadObject(index)
                 ?? throw new StoreDamagedException($"the store is damaged: object {index} vanished");
             root = SetObject(view, record, change, root, mayGoOn);
@@ -114,6 +121,9 @@ internal sealed class DigestKeeper
 
         return Finish(number, root, changes.Previous, isRebuild: false, mayGoOn);
     }
+
+    // The last place of all.
+    private void AddKeptSnapshots(IStoreView view) => edits.Add(new DigestEdit(SnapshotId.KeptPlace, new KeptSnapshots(view).Digest));
 
     private Digest SetObject(IStoreView view, ObjectRecord record, ObjectChanges changes, Digest root, Func<bool> mayGoOn)
     {

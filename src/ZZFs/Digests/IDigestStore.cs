@@ -52,5 +52,6 @@ public interface IDigestStore : IDigestView
     void Rollback(ulong number);
 
     /// <summary>Forgets all versions and everything else but <see cref="LastCommitted"/>: all is to be computed again.</summary>
+    /// <remarks>A view that is open reads what was, and is to be closed soon.</remarks>
     void Clear();
 }

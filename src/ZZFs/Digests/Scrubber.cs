@@ -82,6 +82,15 @@ internal sealed class Scrubber
             isThere |= !expected.IsZero;
             objectsRead++;
         }
+
+        if (mayGoOn())
+            Try(ObjectId.Root.Index, () => CheckKeptSnapshots(tree.Leaf(SnapshotId.KeptPlace)));
+    }
+
+    private void CheckKeptSnapshots(Digest expected)
+    {
+        if (new KeptSnapshots(view).Digest != expected)
+            Found(ObjectId.Root.Index, "the names of snapshots are wrong");
     }
 
     private bool CheckObject(uint index, Digest expected, Func<bool> mayGoOn)
@@ -230,46 +239,6 @@ internal sealed class Scrubber
 
             path[level] = (number, children);
             return children;
-        }
-    }
-
-    /// <summary>Keeps nothing: digests are only computed.</summary>
-    private sealed class NoDigests : IDigestStore
-    {
-        public IReadOnlyList<ulong> Versions => [];
-
-        public ulong LastCommitted => 0;
-
-        public byte[]? Read(ReadOnlySpan<byte> key) => null;
-
-        public byte[]? LastKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => null;
-
-        public void List(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor)
-        {
-        }
-
-        public void Write(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
-        {
-        }
-
-        public void Remove(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
-        {
-        }
-
-        public void Commit(ulong number) => throw new NotSupportedException();
-
-        public IDigestView OpenVersion(ulong number) => throw new NotSupportedException();
-
-        public bool TryDrop(ulong number) => throw new NotSupportedException();
-
-        public void Rollback(ulong number) => throw new NotSupportedException();
-
-        public void Clear()
-        {
-        }
-
-        public void Dispose()
-        {
         }
     }
 }

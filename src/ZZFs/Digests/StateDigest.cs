@@ -10,7 +10,7 @@ namespace ZZFs.Digests;
 /// <remarks>
 /// <code>
 /// state    SHA-256( 0x06  root of the object array  u64 total bytes  u32 total objects  u32 total locks )
-/// array    DigestTree over 2³² places; a place that was never used is absent
+/// array    DigestTree over 2³² places; a place that was never used is absent, and the last has the digest of KeptSnapshots
 /// object   SHA-256( 0x05  u32 index  u64 generation
 ///                   attributes  u64 session of an orphan  u32 xattr bytes  xattrs  content  locks )
 ///          for a free place without the second line

@@ -5,11 +5,12 @@ using Agreement.Messages;
 using Agreement.Node;
 using Agreement.Protocol;
 using ZZFs.Abstraction;
+using ZZFs.Digests;
 
 namespace ZZFs.Execution;
 
 /// <summary>The shell of an execution replica: reads and authenticates (links), steps the core, sends. All on the loop.</summary>
-public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposable
+public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IScrubSource, IDisposable
 {
     private static readonly TimeSpan FastTick = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan SlowTick = TimeSpan.FromMilliseconds(100);
@@ -23,6 +24,9 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly Endpoint endpoint;
     private readonly TurnScheduler turns;
     private readonly CheckpointWorker worker;
+    private readonly ScrubWorker scrubs;
+    private readonly IDamageRecord damage;
+    private readonly Action<string> say;
     private IDisposable? slowTimer;
     private volatile NodeStatus status;
 
@@ -32,14 +36,19 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     /// <param name="identity">Its keys; stays the caller's.</param>
     /// <param name="service">Its files; owned by the node from now on.</param>
     /// <param name="loop">Drives it.</param>
+    /// <param name="damage">What is known to be damaged of its files.</param>
+    /// <param name="say">Takes what the operator should know, a line each.</param>
     /// <exception cref="IOException">The address is taken, or what was kept with the checkpoint can't be read.</exception>
-    public ExecutionNode(ClusterFile cluster, PartyId self, Identity identity, IFileService service, IEventLoop loop)
+    public ExecutionNode(ClusterFile cluster, PartyId self, Identity identity, IFileService service, IEventLoop loop, IDamageRecord? damage = null, Action<string>? say = null)
     {
+        this.damage = damage ?? new NoDamage();
+        this.say = say ?? (_ => { });
         this.self = self;
         this.loop = loop;
         this.service = new CheckpointMeter(service);
         store = cluster.Execution[(int)self.Index].Store.ToString();
         worker = new CheckpointWorker(loop, OnCheckpointReady);
+        scrubs = new ScrubWorker(loop, number => service.LastCheckpoint >= number ? service.BeginScrub() : null, OnScrubbed);
         turns = new TurnScheduler(loop, FastTick, EndTurn, Tick);
         IReadOnlyDictionary<PartyId, PartyPublicKeys> keys = cluster.PublicKeys();
         var options = new ExecutionOptions
@@ -60,6 +69,9 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
 
     /// <inheritdoc/>
     public NodeStatus Current => status;
+
+    /// <inheritdoc/>
+    public ScrubStatus Scrub(SequenceNumber? checkpoint) => scrubs.Scrub(checkpoint);
 
     /// <inheritdoc/>
     public void OnMessage(PartyId from, ReadOnlyMemory<byte> message)
@@ -89,6 +101,7 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         slowTimer?.Dispose();
         slowTimer = null;
         endpoint.Dispose();
+        scrubs.Dispose();
 
         // Work that is under way is abandoned, not waited for.
         service.Dispose();
@@ -124,6 +137,15 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
         turns.Stepped();
     }
 
+    private void OnScrubbed(ScrubStatus found)
+    {
+        say($"scrubbed checkpoint {found.Checkpoint}: {(found.Damages == 0 ? "all is as it should be" : $"{found.Damages} damages")}");
+        foreach (string one in found.Found)
+            say($"damaged: {one}");
+        if (found.Damages == 0)
+            damage.Clear();
+    }
+
     private void OnSlowTick()
     {
         slowTimer = loop.Schedule(SlowTick, OnSlowTick);
@@ -142,6 +164,10 @@ public sealed class ExecutionNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
         replica.Rejections.AddTo(counters);
+        if (damage.Count > 0)
+            counters["damaged-blocks"] = (ulong)damage.Count;
+        if (scrubs?.Scrub(null) is { Damages: > 0 } scrubbed)
+            counters["scrub-damages"] = scrubbed.Damages;
         counters["checkpoint-waits"] = replica.CheckpointWaits;
         service.AddTo(counters);
         return new NodeStatus

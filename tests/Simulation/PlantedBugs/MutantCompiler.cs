@@ -110,7 +110,7 @@ internal static class MutantCompiler
     }
 
     private static bool IsShell(string name) =>
-        name is "ExecutionNode" or "CheckpointWorker" or "CheckpointMeter" or "SqliteDigestStore" or "NumberMark" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal);
+        name is "ExecutionNode" or "CheckpointWorker" or "CheckpointMeter" or "ScrubWorker" or "DamageFile" or "SqliteDigestStore" or "NumberMark" or "ClusterClient" or "Program" || name.EndsWith("Tests", StringComparison.Ordinal);
 
     private static SyntaxTree Parse(string name, string text) =>
         CSharpSyntaxTree.ParseText(SourceText.From(text), Parsing, name);

@@ -6,7 +6,7 @@ namespace ZZFs.Tests.Stores;
 /// <summary>Digests in the sorted maps of a <see cref="MemoryStore"/>. Nothing survives its disposal.</summary>
 internal sealed class MemoryDigestStore : IDigestStore
 {
-    private readonly MemoryStore maps = new();
+    private MemoryStore maps = new();
 
     public IReadOnlyList<ulong> Versions => maps.Versions;
 
@@ -38,7 +38,7 @@ internal sealed class MemoryDigestStore : IDigestStore
         LastCommitted = number;
     }
 
-    public void Clear() => maps.Rollback(0);
+    public void Clear() => maps = new MemoryStore();
 
     public void Dispose()
     {

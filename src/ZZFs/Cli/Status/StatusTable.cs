@@ -41,8 +41,7 @@ public static class StatusTable
                 controller.Problem]);
         }
 
-        AppendRows(text, rows);
-        return text.ToString();
+        return text.Append(TextTable.Format(rows)).ToString();
     }
 
     private static string Text<T>(T? value)
@@ -58,6 +57,9 @@ public static class StatusTable
     private static string Cpu(ProcessUsage? usage) =>
         usage is null ? Nothing : string.Create(CultureInfo.InvariantCulture, $"{usage.CpuSeconds:F2} s");
 
+    private static ulong Damages(NodeReport report) =>
+        Math.Max(report.Status.Counters.GetValueOrDefault("damaged-blocks"), report.Status.Counters.GetValueOrDefault("scrub-damages"));
+
     private static string Remark(ExecutionStatus replica)
     {
         var remarks = new List<string>();
@@ -65,18 +67,10 @@ public static class StatusTable
             remarks.Add(replica.Problem);
         if (replica.Report is { Status.Complete: false })
             remarks.Add("not complete");
+        if (replica.Report is { } report && Damages(report) is > 0 and var damages)
+            remarks.Add(string.Create(CultureInfo.InvariantCulture, $"DAMAGED in {damages} places (see its node.log)"));
         if (replica.Restarts is > 0)
             remarks.Add(string.Create(CultureInfo.InvariantCulture, $"restarted {replica.Restarts} times"));
         return string.Join(", ", remarks);
-    }
-
-    private static void AppendRows(StringBuilder text, List<string[]> rows)
-    {
-        int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
-        foreach (string[] row in rows)
-        {
-            string line = string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column])));
-            text.Append(line.TrimEnd()).Append('\n');
-        }
     }
 }

@@ -159,7 +159,7 @@ public sealed partial class ClientFileSystem
         {
             Learn(entry.Object, entry.Attributes, asOf);
             ulong offset = firstIndex + (ulong)listed.Count + 1 + DotEntries;
-            listed.Add(new ListedEntry(entry.Name, entry.Object, entry.Attributes.Type, entry.Attributes, entry.Object.Index + 1UL, offset));
+            listed.Add(new ListedEntry(entry.Name, entry.Object, entry.Attributes.Type, entry.Attributes, SnapshotId.InodeOf(entry.Object), offset));
         }
 
         Collect(stream, directory, firstIndex, result, listed);
@@ -208,7 +208,7 @@ public sealed partial class ClientFileSystem
             if (attributeCache.Peek(id) is not Attributes attributes)
                 return null;
             ulong offset = (ulong)listed.Count + 1 + DotEntries;
-            listed.Add(new ListedEntry(name, id, attributes.Type, null, id.Index + 1UL, offset));
+            listed.Add(new ListedEntry(name, id, attributes.Type, null, SnapshotId.InodeOf(id), offset));
         }
 
         return new DirectoryPage(0, default, listed, EndOfData: true, Now + valid - options.NameMilliseconds);

@@ -115,7 +115,10 @@ public sealed partial class ClientFileSystem
         entry = default;
         CachedDirectory? directory = directoryCache.Find(parent.Id);
         long nameValid = directory?.ValidMilliseconds(Now) ?? 0;
-        if (nameValid <= 0)
+
+        // No listing shows the hidden directory of snapshots.
+        bool isHidden = parent.Id == ObjectId.Root && name.SequenceEqual(SnapshotId.FolderName);
+        if (nameValid <= 0 || isHidden)
             return false;
         switch (directory!.Find(name, out ObjectId id))
         {

@@ -25,7 +25,7 @@ public sealed class DirectoryCache(long maximumNames, long maximumAgeMillisecond
     private readonly LruMap<ObjectId, CachedDirectory> directories = new(maximumNames);
 
     /// <summary>What is remembered of a directory; null when it is nothing.</summary>
-    public CachedDirectory? Find(ObjectId id) => directories.TryGet(id, out CachedDirectory? directory) ? directory : null;
+    public CachedDirectory? Find(ObjectId id) => !SnapshotId.IsHidden(id) && directories.TryGet(id, out CachedDirectory? directory) ? directory : null;
 
     /// <summary>Remembers that a directory exists with this counter, and nothing else of it yet.</summary>
     public CachedDirectory FindOrAdd(ObjectId id, ulong change, long asOfMilliseconds)
@@ -33,7 +33,8 @@ public sealed class DirectoryCache(long maximumNames, long maximumAgeMillisecond
         if (directories.TryGet(id, out CachedDirectory? known))
             return known;
         CachedDirectory added = new(change, asOfMilliseconds, maximumAgeMilliseconds);
-        directories.Set(id, added);
+        if (!SnapshotId.IsHidden(id))
+            directories.Set(id, added);
         return added;
     }
 

@@ -55,7 +55,7 @@ internal sealed class Node
     public HashSet<ulong> FileLockOwners { get; } = [];
 
     /// <summary>st_ino.</summary>
-    public ulong Inode => Id.Index + 1UL;
+    public ulong Inode => SnapshotId.InodeOf(Id);
 
     /// <summary>Whether something written has not been executed yet.</summary>
     public bool IsDirty => Writes is { IsDirty: true };

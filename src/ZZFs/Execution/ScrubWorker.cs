@@ -1,0 +1,109 @@
+using Agreement.Messages;
+using Agreement.Node;
+using ZZFs.Abstraction;
+
+namespace ZZFs.Execution;
+
+/// <summary>Scrubs on a thread of its own, at the lowest priority, and tells anybody how it stands.</summary>
+internal sealed class ScrubWorker : IDisposable
+{
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly IEventLoop loop;
+    private readonly Func<SequenceNumber, IScrub?> open;
+    private readonly Action<ScrubStatus> onDone;
+    private readonly Lock gate = new();
+    private ScrubStatus last = new();
+    private bool isWanted;
+    private IScrub? running;
+    private Thread? thread;
+    private volatile bool stops;
+
+    /// <summary>Has nothing to do yet.</summary>
+    /// <param name="loop">Where the other two are called.</param>
+    /// <param name="open">Opens a checkpoint of that number, or a later one, to scrub; null when it can't now.</param>
+    /// <param name="onDone">Told of the end of each.</param>
+    public ScrubWorker(IEventLoop loop, Func<SequenceNumber, IScrub?> open, Action<ScrubStatus> onDone)
+    {
+        this.loop = loop;
+        this.open = open;
+        this.onDone = onDone;
+    }
+
+    /// <summary>Begins, if asked to and not at work, and says how it stands; from any thread.</summary>
+    public ScrubStatus Scrub(SequenceNumber? checkpoint)
+    {
+        lock (gate)
+        {
+            if (checkpoint is { } number && !isWanted && !stops)
+            {
+                isWanted = true;
+                loop.Post(() => Begin(number));
+            }
+
+            return isWanted ? Describe(running) with { IsRunning = true } : last;
+        }
+    }
+
+    /// <summary>Ends what is under way, and waits for that.</summary>
+    public void Dispose()
+    {
+        stops = true;
+        thread?.Join();
+    }
+
+    private void Begin(SequenceNumber number)
+    {
+        if (stops)
+            return;
+        IScrub? opened = open(number);
+        if (opened is null)
+        {
+            loop.Schedule(RetryInterval, () => Begin(number));
+            return;
+        }
+
+        lock (gate)
+            running = opened;
+        thread = new Thread(() => Run(opened)) { Name = "scrub", IsBackground = true, Priority = ThreadPriority.Lowest };
+        thread.Start();
+    }
+
+    private void Run(IScrub scrub)
+    {
+        ScrubStatus status;
+        using (scrub)
+        {
+            try
+            {
+                scrub.Run(() => !stops);
+                status = Describe(scrub) with { Found = scrub.Found };
+            }
+#pragma warning disable CA1031 // Whatever keeps the store from being read is what a scrub is to find.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                status = Describe(scrub) with { Damages = scrub.DamageCount + 1, Found = [failure.Message] };
+            }
+        }
+
+        lock (gate)
+        {
+            last = status;
+            running = null;
+            isWanted = false;
+        }
+
+        if (!stops)
+            loop.Post(() => onDone(status));
+    }
+
+    private static ScrubStatus Describe(IScrub? scrub) => scrub is null ? new ScrubStatus() : new ScrubStatus
+    {
+        Checkpoint = scrub.Number,
+        BytesRead = scrub.BytesRead,
+        BytesTotal = scrub.BytesTotal,
+        ObjectsRead = scrub.ObjectsRead,
+        Damages = scrub.DamageCount,
+    };
+}
