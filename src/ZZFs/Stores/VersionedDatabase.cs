@@ -141,6 +141,7 @@ internal sealed partial class VersionedDatabase : IDisposable
     {
         if (isChanging)
             rollback.Run();
+        isChanging = false;
         log.Dispose();
         database.Dispose();
         heldLock.Dispose();

@@ -140,6 +140,15 @@ public abstract class StoreVersionTests
     }
 
     [StoreFact]
+    public void Closing_twice_does_no_harm()
+    {
+        IBackingStore store = Open(NewName());
+        store.WriteMetadata("k"u8, "v"u8);
+        store.Dispose();
+        store.Dispose();
+    }
+
+    [StoreFact]
     public void Disk_use_is_bounded_while_live_data_stays_as_much()
     {
         using IBackingStore store = Open(NewName());
