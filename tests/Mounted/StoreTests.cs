@@ -37,7 +37,7 @@ public sealed class StoreTests
         Assert.Contains("d/e/link l", expected, StringComparison.Ordinal);
 
         // Operations that leave it so bring the next checkpoints.
-        Tool.Shell("for i in $(seq 300); do touch -d 2001-02-03 d/f; done", mount).Succeeded();
+        Tool.Shell("for i in $(seq 1100); do touch -d 2001-02-03 d/f; done", mount).Succeeded();
         await Eventually.Holds(
             () => Checkpoint(cluster, "e0") == Checkpoint(cluster, "e1") && Trees(btrfs, zfs).All(tree => Listing(tree) == expected),
             Bound,

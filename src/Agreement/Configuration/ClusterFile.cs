@@ -14,7 +14,7 @@ public sealed record ClusterFile
     public const ulong FormatVersion = 1;
 
     /// <summary>Default distance of checkpoints, in ordered numbers.</summary>
-    public const uint DefaultCheckpointInterval = 128;
+    public const uint DefaultCheckpointInterval = 512;
 
     /// <summary>Most clients of one cluster.</summary>
     public const int MaximumClients = 4096;
