@@ -30,6 +30,12 @@ public sealed partial class ConformanceWrapper
     public Digest LastCheckpointDigest { get; private set; }
 
     /// <inheritdoc/>
+    public long DiskBytes { get; private set; }
+
+    /// <inheritdoc/>
+    public int RetainedCheckpoints => store.Versions.Count;
+
+    /// <inheritdoc/>
     public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
     {
         content.WriteBack();
@@ -66,6 +72,7 @@ public sealed partial class ConformanceWrapper
     {
         Invariant.That(work == this.work && this.work.Digest is not null);
         LastCheckpointDigest = this.work.Digest.Value;
+        DiskBytes = this.work.DiskBytes;
         (LastCheckpoint, byte[] annex) = begun.Dequeue();
         LastCheckpointAnnex = annex;
         this.work = null;

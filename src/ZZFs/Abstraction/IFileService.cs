@@ -94,6 +94,12 @@ public interface IFileService : IDisposable
     /// <returns>Whether there was one that could go.</returns>
     bool DropOldCheckpoint();
 
+    /// <summary>Bytes on disk that the files and all retained checkpoints took when the last one was finished; 0 while unknown.</summary>
+    long DiskBytes => 0;
+
+    /// <summary>How many checkpoints are retained.</summary>
+    int RetainedCheckpoints => 0;
+
     /// <summary>Opens the last checkpoint to be read again and compared with its digests; null when there is none, or it can't now.</summary>
     IScrub? BeginScrub() => null;
 

@@ -42,6 +42,9 @@ internal sealed class CheckpointWork : ICheckpointWork
     /// <summary>The digest of the state; null while the work isn't done.</summary>
     public Digest? Digest { get; private set; }
 
+    /// <summary>What the store takes on its disk, measured here since asking may take a while; 0 while the work isn't done.</summary>
+    public long DiskBytes { get; private set; }
+
     /// <inheritdoc/>
     public void Run()
     {
@@ -56,6 +59,8 @@ internal sealed class CheckpointWork : ICheckpointWork
                     DropDigests();
                 if (!abandoned)
                     Digest = keeper.Compute(view, Number.Value, () => !abandoned);
+                if (!abandoned)
+                    DiskBytes = store.DiskBytes;
             }
             finally
             {

@@ -24,10 +24,21 @@ public sealed class CheckpointMeter(IFileService service) : IFileService
     /// <inheritdoc/>
     public Digest LastCheckpointDigest => service.LastCheckpointDigest;
 
+    /// <inheritdoc/>
+    public long DiskBytes => service.DiskBytes;
+
+    /// <inheritdoc/>
+    public int RetainedCheckpoints => service.RetainedCheckpoints;
+
+    /// <inheritdoc/>
+    public IScrub? BeginScrub() => service.BeginScrub();
+
     /// <summary>Adds what was measured so far to the counters of a status, times in microseconds.</summary>
     public void AddTo(IDictionary<string, ulong> counters)
     {
         counters["checkpoints"] = Begun;
+        counters["snapshots"] = (ulong)RetainedCheckpoints;
+        counters["disk-bytes"] = (ulong)DiskBytes;
         counters["checkpoint-pause-us"] = Microseconds(pausedTicks);
         counters["checkpoint-work-us"] = Microseconds(Interlocked.Read(ref workedTicks));
         counters["checkpoint-drop-us"] = Microseconds(droppedTicks);

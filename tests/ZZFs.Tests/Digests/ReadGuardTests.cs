@@ -78,6 +78,42 @@ public sealed class ReadGuardTests : IDisposable
         Assert.Throws<StoreDamagedException>(() => fs.Read(file, 0, (uint)data.Length));
     }
 
+    // Going back to the checkpoint has not healed it: the volume must not stop because of one block.
+    [Fact]
+    public void What_was_found_before_is_let_through()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("zzfs-test-").FullName, "damaged");
+        try
+        {
+            ObjectRecord record = store.ReadObject(file.Index)!;
+            byte[] wrong = data[..Specification.BlockBytes];
+            wrong[3] ^= 1;
+            for (int life = 0; life < 3; life++)
+            {
+                var damage = new DamageFile(path);
+                Assert.Equal(life > 0 ? 1 : 0, damage.Count);
+                using var guard = new ReadGuard(store, damage);
+                IDigestView view = digests.OpenVersion(1);
+                guard.Begin(view, DigestKeeper.ReadRoot(view));
+                if (life == 0)
+                    Assert.Throws<StoreDamagedException>(() => guard.Check(record, 0, true, wrong));
+                else
+                    guard.Check(record, 0, true, wrong);
+                Assert.True(damage.IsKnown(file.Index, 0));
+            }
+
+            File.AppendAllText(path, "nonsense\n1 2 3\n-1 4\n");
+            var last = new DamageFile(path);
+            Assert.Equal(1, last.Count);
+            last.Clear();
+            Assert.Equal(0, new DamageFile(path).Count);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        }
+    }
+
     // That the digests rotted must not stop a replica whose files are right.
     [Fact]
     public void Digests_that_rotted_accuse_nobody()

@@ -16,13 +16,13 @@ public static class StatusTable
         text.Append(
             CultureInfo.InvariantCulture,
             $"f {status.Cluster.F}, view {status.View?.ToString() ?? "unknown"}, epoch {status.Epoch?.ToString() ?? "unknown"}, primary {status.Primary?.ToString() ?? "unknown"}, {(status.CanServe ? "serving" : "NOT serving")}\n\n");
-        var rows = new List<string[]> { new[] { "id", "role", "view", "executed", "checkpoint", "root", "store", "memory", "cpu", "" } };
+        var rows = new List<string[]> { new[] { "id", "role", "view", "executed", "checkpoint", "root", "store", "disk", "memory", "cpu", "" } };
         foreach (AgreementStatus replica in status.Agreement)
         {
             NodeReport? report = replica.Report;
             rows.Add([
                 replica.Id.ToString(), report?.Status.Role ?? "down", Text(report?.Status.View), Text(report?.Status.Executed),
-                Text(report?.Status.Checkpoint), Nothing, Nothing, Memory(report?.Usage), Cpu(report?.Usage), replica.Problem]);
+                Text(report?.Status.Checkpoint), Nothing, Nothing, Nothing, Memory(report?.Usage), Cpu(report?.Usage), replica.Problem]);
         }
 
         foreach (ExecutionStatus replica in status.Execution)
@@ -30,14 +30,14 @@ public static class StatusTable
             NodeReport? report = replica.Report;
             rows.Add([
                 replica.Id.ToString(), replica.Role, Nothing, Text(report?.Status.Executed), Text(report?.Status.Checkpoint), Root(report),
-                replica.Store, Memory(report?.Usage), Cpu(report?.Usage), Remark(replica)]);
+                replica.Store, Disk(report), Memory(report?.Usage), Cpu(report?.Usage), Remark(replica)]);
         }
 
         foreach (ControllerHealth controller in status.Controllers)
         {
             ProcessUsage? usage = controller.Report?.Usage;
             rows.Add([
-                controller.Id.ToString(), usage is null ? "down" : "controller", Nothing, Nothing, Nothing, Nothing, Nothing, Memory(usage), Cpu(usage),
+                controller.Id.ToString(), usage is null ? "down" : "controller", Nothing, Nothing, Nothing, Nothing, Nothing, Nothing, Memory(usage), Cpu(usage),
                 controller.Problem]);
         }
 
@@ -50,6 +50,11 @@ public static class StatusTable
 
     private static string Root(NodeReport? report) =>
         report is null || report.Status.Root.IsZero ? Nothing : Convert.ToHexStringLower(report.Status.Root.ToArray())[..8];
+
+    // All snapshots together; on btrfs the whole file system, which counts for all that is on it.
+    private static string Disk(NodeReport? report) => report?.Status.Counters.GetValueOrDefault("disk-bytes") is > 0 and var bytes
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F0} MB, {report.Status.Counters.GetValueOrDefault("snapshots")} snapshots")
+        : Nothing;
 
     private static string Memory(ProcessUsage? usage) =>
         usage is null ? Nothing : string.Create(CultureInfo.InvariantCulture, $"{usage.MemoryBytes / 1e6:F0} MB");

@@ -150,6 +150,25 @@ public abstract partial class FileServiceConformance
     }
 
     [StoreFact]
+    public void What_the_disk_holds_is_told_and_old_checkpoints_go()
+    {
+        Assert.Equal((0, 0L), (Fs.Service.RetainedCheckpoints, Fs.Service.DiskBytes));
+        ObjectId file = Fs.File(Root, "f");
+        for (ulong number = 1; number <= 8; number++)
+        {
+            Fs.Write(file, 0, new byte[] { (byte)number });
+            Fs.Checkpoint(number);
+            Fs.Service.CheckpointIsStable(new SequenceNumber(number));
+            while (Fs.Service.DropOldCheckpoint())
+            {
+            }
+        }
+
+        Assert.Equal(2, Fs.Service.RetainedCheckpoints);
+        Assert.True(Fs.Service.DiskBytes > 0);
+    }
+
+    [StoreFact]
     public void Names_of_snapshots_are_checked_and_bounded()
     {
         Fs.Checkpoint(1);
