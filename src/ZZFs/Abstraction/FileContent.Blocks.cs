@@ -104,6 +104,7 @@ internal sealed partial class FileContent
 
         block.Stored = block.NonZero;
         changes.BlocksChanged(block.Key.Index, block.Key.Number, block.Key.Number);
+        guard.Written(block.Key.Index);
     }
 
     private readonly record struct BlockKey(uint Index, ulong Number) : IComparable<BlockKey>

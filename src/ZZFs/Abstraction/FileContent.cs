@@ -168,5 +168,6 @@ internal sealed partial class FileContent
         ulong removed = store.RemoveBlocks(file.Index, first, last);
         file.AllocatedBytes -= (nonZero + removed - stored) * BlockBytes;
         changes.BlocksChanged(file.Index, first, last);
+        guard.Written(file.Index);
     }
 }

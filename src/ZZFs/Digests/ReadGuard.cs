@@ -19,8 +19,9 @@ internal sealed class ReadGuard : IDisposable
     private readonly IStoreView store;
     private readonly IDamageRecord damage;
     private readonly MessageWriter scratch = new();
-    private readonly Dictionary<(uint Index, ulong Change), ObjectDigests?> files = [];
+    private readonly Dictionary<(ObjectId File, ulong Change), ObjectDigests?> files = [];
     private readonly byte[] tagged = new byte[1 + Specification.BlockBytes];
+    private readonly HashSet<uint> written = [];
     private IDigestView? digests;
     private Digest array;
     private (uint Index, ulong Node, byte[] Children)? leaves;
@@ -44,8 +45,14 @@ internal sealed class ReadGuard : IDisposable
         digests = checkpoint;
         array = root;
         files.Clear();
+        written.Clear();
         leaves = null;
     }
+
+    /// <summary>
+    /// A block of a file reaches the store: that may be in the middle of an operation, whose record does not tell of it yet.
+    /// </summary>
+    public void Written(uint index) => written.Add(index);
 
     /// <summary>A block was read from the store.</summary>
     /// <param name="file">The file's present record.</param>
@@ -114,7 +121,7 @@ internal sealed class ReadGuard : IDisposable
     {
         try
         {
-            return digests is not null && FindUnchanged(file) is { } known && number < known.Leaves
+            return digests is not null && !written.Contains(file.Index) && FindUnchanged(file) is { } known && number < known.Leaves
                 ? (known, LeafOf(file.Index, known, number))
                 : null;
         }
@@ -128,7 +135,7 @@ internal sealed class ReadGuard : IDisposable
 
     private ObjectDigests? FindUnchanged(ObjectRecord file)
     {
-        if (files.TryGetValue((file.Index, file.Change), out ObjectDigests? known))
+        if (files.TryGetValue((file.Id, file.Change), out ObjectDigests? known))
             return known;
         if (files.Count >= MaximumFiles)
             files.Clear();
@@ -144,7 +151,7 @@ internal sealed class ReadGuard : IDisposable
             known = isUnchanged ? known : null;
         }
 
-        files.Add((file.Index, file.Change), known);
+        files.Add((file.Id, file.Change), known);
         return known;
     }
 

@@ -78,6 +78,36 @@ public sealed class ReadGuardTests : IDisposable
         Assert.Throws<StoreDamagedException>(() => fs.Read(file, 0, (uint)data.Length));
     }
 
+    // The place of one that is gone is given out again, and what is known of the old one says nothing of the new.
+    [Fact]
+    public void A_new_file_in_the_place_of_an_old_one_is_not_accused()
+    {
+        Assert.Equal(data[..100], fs.Read(file, 0, 100));
+        fs.Must(new Unlink(Root, Name("file"), false));
+        ObjectId next = fs.File(Root, "next");
+        Assert.Equal(file.Index, next.Index);
+        byte[] other = new byte[data.Length];
+        new Random(6).NextBytes(other);
+        fs.Write(next, 0, other);
+        Assert.Equal(fs.Attributes(next).Change, store.ReadObject(file.Index)!.Change);
+        ForgetCaches();
+        Assert.Equal(other, fs.Read(next, 0, (uint)other.Length));
+    }
+
+    // A copy within one file may read a block again that it wrote before, long after that left the memory.
+    [Fact]
+    public void A_long_operation_is_not_accused_of_what_it_wrote_itself()
+    {
+        ulong length = (300UL * Specification.BlockBytes) + 1000;
+        for (ulong block = 0; block <= 300; block++)
+            fs.Write(file, block * Specification.BlockBytes, data.AsMemory(0, block == 300 ? 1000 : Specification.BlockBytes));
+        fs.Checkpoint(2);
+        ForgetCaches();
+        for (ulong from = 0; from < length;)
+            from += fs.Must(new CopyRange(file, from, file, length + from, length - from)).Number!.Value;
+        Assert.Equal(fs.Read(file, length - 500, 400), fs.Read(file, (2 * length) - 500, 400));
+    }
+
     // Going back to the checkpoint has not healed it: the volume must not stop because of one block.
     [Fact]
     public void What_was_found_before_is_let_through()
