@@ -6,7 +6,7 @@ namespace Agreement.Protocol;
 public sealed partial class Replica
 {
     /// <summary>A longer patience than this many doublings helps nobody.</summary>
-    private const int MaximumDoublings = 6;
+    internal const int MaximumDoublings = 6;
 
     /// <summary>In a view that makes progress the patience halves after this time, in milliseconds.</summary>
     private const long ShrinkMilliseconds = 5000;

@@ -9,8 +9,8 @@ namespace Agreement.Protocol;
 /// </summary>
 internal sealed class RequestPool
 {
-    /// <summary>A body that nobody ordered for this long is dropped; its client will send it again, in milliseconds.</summary>
-    private const long WaitingMilliseconds = 10_000;
+    /// <summary>A body that nobody ordered for this long is dropped; its client will send it again, in milliseconds, at least.</summary>
+    private const long LeastWaitingMilliseconds = 10_000;
 
     /// <summary>
     /// For how long after its arrival what others say of holding a request is relied on, in milliseconds: much shorter than
@@ -35,6 +35,7 @@ internal sealed class RequestPool
     private ulong batches;
 
     // Waiting requests that were passed on to the primary: none while it is quick, so that judging its pace costs nothing.
+    private readonly long waitingMilliseconds;
     private int passedOn;
 
     public RequestPool(int clientCount, Quorum quorum, ReplicaOptions options, RequestArena arena)
@@ -42,6 +43,9 @@ internal sealed class RequestPool
         this.arena = arena;
         this.quorum = quorum;
         this.options = options;
+
+        // Longer than the longest patience: a request that goes before it is overdue would depose nobody.
+        waitingMilliseconds = Math.Max(LeastWaitingMilliseconds, 2 * ((long)options.ViewChangeMilliseconds << Replica.MaximumDoublings));
         early = new EarlyStatements(quorum.AgreementReplicas);
         clients = new ClientQueue[clientCount];
         for (int i = 0; i < clientCount; i++)
@@ -447,7 +451,7 @@ internal sealed class RequestPool
 
     private void Expire(ClientQueue client, long now)
     {
-        while (client.First is { } entry && now - entry.ArrivedAt > WaitingMilliseconds)
+        while (client.First is { } entry && now - entry.ArrivedAt > waitingMilliseconds)
         {
             StopWaiting(entry);
             DropIfUnused(entry);

@@ -188,9 +188,9 @@ public class HeldTests
         var backup = new ReplicaHarness(1);
         backup.Receive(Forged(client: 0));
         backup.PrePrepare(1, Null());
-        backup.Tick(9000);
+        backup.Tick(100_000);
         Assert.Equal(1, backup.Replica.HeldRequests);
-        backup.Tick(2000);
+        backup.Tick(3000);
         Assert.Equal(0, backup.Replica.HeldRequests);
 
         var primary = MakePrimary();

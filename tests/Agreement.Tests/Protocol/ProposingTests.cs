@@ -157,9 +157,9 @@ public class ProposingTests
         var backup = new ReplicaHarness(1);
         backup.Receive(Ask(0, 1));
         Assert.True(backup.Replica.HasWork);
-        backup.Tick(9_000);
+        backup.Tick(100_000);
         Assert.True(backup.Replica.HasWork);
-        backup.Tick(2_000);
+        backup.Tick(3_000);
         Assert.False(backup.Replica.HasWork);
     }
 

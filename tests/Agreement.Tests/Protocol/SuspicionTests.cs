@@ -15,6 +15,27 @@ public class SuspicionTests
         Assert.Equal(1ul, FirstWant(backup, 2000)?.View.Value);
     }
 
+    // After views without progress patience is long, and the request must outlive it; an amnesic primary else stays for ever.
+    [Fact]
+    public void A_request_waits_for_longer_than_the_longest_patience()
+    {
+        var backup = new ReplicaHarness(1);
+        for (ulong view = 1; view <= 7; view++)
+        {
+            backup.LeaveFor(view);
+            backup.NewView(Announce(view, 4, Change(0, view), Change(2, view), Change(3, view)), (int)(view % 4));
+        }
+
+        backup.Receive(Ask(0, 1));
+        WantView? want = null;
+        for (int second = 0; second < 60 && want is null; second++)
+        {
+            want = FirstWant(backup, 1000);
+        }
+
+        Assert.Equal(8ul, want?.View.Value);
+    }
+
     [Fact]
     public void A_proposal_that_is_not_delivered_makes_another_view_wanted()
     {
