@@ -76,6 +76,7 @@ public sealed partial class ConformanceWrapper
         (LastCheckpoint, byte[] annex) = begun.Dequeue();
         LastCheckpointAnnex = annex;
         this.work = null;
+        snapshots.Prepared(LastCheckpoint);
         Guard(LastCheckpoint.Value);
         return LastCheckpointDigest;
     }
@@ -96,7 +97,7 @@ public sealed partial class ConformanceWrapper
         {
             if (version >= stableBefore.Value)
                 return false;
-            if (snapshots.IsRetained(version))
+            if (!snapshots.MayGo(version))
                 continue;
             snapshots.Close(version);
             if (store.TryDrop(version))

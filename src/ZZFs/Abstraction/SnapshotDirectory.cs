@@ -30,6 +30,9 @@ internal sealed class SnapshotDirectory : IDisposable
 
     // What listings show, so that they open no version.
     private readonly Dictionary<ulong, Attributes> roots = [];
+
+    // What names kept at each checkpoint that a rollback may lead to, in order: it must be there then.
+    private readonly Queue<(ulong Checkpoint, ulong[] Kept)> rollbackNeeds = new();
     private readonly IBackingStore store;
     private readonly StateChanges changes;
     private readonly Func<IStoreView, ConformanceWrapper> makeReader;
@@ -59,6 +62,7 @@ internal sealed class SnapshotDirectory : IDisposable
         Previous = previous;
         kept = new KeptSnapshots(store);
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
+        NoteRollbackNeeds();
     }
 
     /// <summary>The last checkpoint.</summary>
@@ -77,6 +81,15 @@ internal sealed class SnapshotDirectory : IDisposable
         Previous = Last;
         Last = number;
         roots[number.Value] = root;
+        NoteRollbackNeeds();
+    }
+
+    /// <summary>A checkpoint was prepared: no rollback leads behind it any more.</summary>
+    /// <param name="number">Its number.</param>
+    public void Prepared(SequenceNumber number)
+    {
+        while (rollbackNeeds.Peek().Checkpoint < number.Value)
+            rollbackNeeds.Dequeue();
     }
 
     /// <summary>Executes an operation that concerns the directory, or something below it.</summary>
@@ -101,12 +114,20 @@ internal sealed class SnapshotDirectory : IDisposable
     public bool IsRetained(ulong number) =>
         number != 0 && (number == Last.Value || number == Previous.Value || kept.Keeps(number));
 
+    /// <summary>
+    /// Whether a checkpoint that is older than the last two stable ones may go: it is not retained, and would not be after a
+    /// rollback either, behind which its name may be given up again.
+    /// </summary>
+    public bool MayGo(ulong number) => !IsRetained(number) && !rollbackNeeds.Any(state => state.Kept.Contains(number));
+
     /// <summary>Lets go of a version that is to be dropped.</summary>
     public void Close(ulong number)
     {
         roots.Remove(number);
         CloseReader(number);
     }
+
+    private void NoteRollbackNeeds() => rollbackNeeds.Enqueue((Last.Value, [.. kept.All.Select(one => one.Number)]));
 
     private void CloseReader(ulong number)
     {

@@ -187,4 +187,25 @@ public abstract partial class FileServiceConformance
         Fs.Must(Keep("one more", 1));
         Assert.Equal(SnapshotId.MaximumNames, Fs.List(SnapshotList).Count - 1);
     }
+
+    // A name that is given up is there again after a rollback, and what it keeps must be, too: else this replica alone would
+    // answer otherwise when the order is replayed.
+    [StoreFact]
+    public void What_was_kept_at_the_last_checkpoint_is_there_after_a_rollback()
+    {
+        ObjectId file = Fs.File(Root, "f");
+        Fs.Write(file, 0, Ten);
+        Fs.Checkpoint(1);
+        Fs.Must(Keep("a", 1));
+        for (ulong number = 2; number <= 5; number++)
+            Fs.Checkpoint(number);
+        Fs.Must(new Unlink(SnapshotList, Name("a"), false));
+        while (Fs.Service.DropOldCheckpoint())
+        {
+        }
+
+        Fs.Service.Rollback();
+        Assert.Equal(["1", "4", "5", "a"], Fs.List(SnapshotList));
+        Assert.Equal(Ten.ToArray(), Fs.Read(Fs.Find(Fs.Find(SnapshotList, "1"), "f"), 0, 100));
+    }
 }
