@@ -172,7 +172,7 @@ public sealed partial class ConformanceWrapper
             changes,
             LastCheckpoint,
             previous,
-            version => new ConformanceWrapper(version, limits),
+            version => new ConformanceWrapper(version, limits, transfer),
             () => Lookup(new Operations.Lookup(ObjectId.Root, "."u8.ToArray())));
     }
 

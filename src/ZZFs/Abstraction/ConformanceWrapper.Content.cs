@@ -19,7 +19,7 @@ public sealed partial class ConformanceWrapper
             return Failed(Errno.EINVAL);
         ulong rest = o.Offset < file.SizeBytes ? file.SizeBytes - o.Offset : 0;
         int count = (int)Math.Min(o.Count, rest);
-        if (TakeTransfer(count) is not { } data)
+        if (transfer.Take(count) is not { } data)
             return Failed(Errno.E2BIG);
         content.Read(file, o.Offset, data.Span);
         return new OperationResult { Data = data, EndOfData = (ulong)count == rest, Attributes = file.ToAttributes() };
@@ -181,7 +181,7 @@ public sealed partial class ConformanceWrapper
             return Failed(error);
         if (link.Type != ObjectType.Symlink)
             return Failed(Errno.EINVAL);
-        if (TakeTransfer((int)link.SizeBytes) is not { } data)
+        if (transfer.Take((int)link.SizeBytes) is not { } data)
             return Failed(Errno.E2BIG);
         store.ReadBlock(link.Index, 0, blockBuffer);
         blockBuffer.AsSpan(0, data.Length).CopyTo(data.Span);

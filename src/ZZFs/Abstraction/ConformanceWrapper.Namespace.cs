@@ -136,7 +136,7 @@ public sealed partial class ConformanceWrapper
         if (!TryResolveDirectory(o.Directory, Permission.Read, out ObjectRecord? directory, out Errno error))
             return Failed(error);
         uint maximumEntries = Math.Clamp(o.MaximumEntries, 1, MaximumListedEntries);
-        long room = Math.Min(o.MaximumBytes, transfer.Length - transferUsed);
+        long room = Math.Min(o.MaximumBytes, transfer.Room);
         var entries = new List<DirectoryEntry>();
         bool end = true;
         store.ListEntries(directory.Index, o.After.Span, inclusive: false, (name, target) =>
@@ -150,7 +150,7 @@ public sealed partial class ConformanceWrapper
             entries.Add(new DirectoryEntry(name.ToArray(), target, objects.Load(target).ToAttributes()));
             return true;
         });
-        transferUsed += Math.Min(entries.Sum(entry => OperationCodec.EntryOverheadBytes + entry.Name.Length), transfer.Length - transferUsed);
+        transfer.Spend(entries.Sum(entry => OperationCodec.EntryOverheadBytes + entry.Name.Length));
         return new OperationResult { Entries = entries, EndOfData = end, Attributes = directory.ToAttributes() };
     }
 

@@ -16,7 +16,6 @@ public sealed partial class ConformanceWrapper
         this.context = context;
         this.caller = caller;
         current = null;
-        transferUsed = 0;
         exportRoot = null;
         if (objects.Place(index) is not { Type: not ObjectType.Null } record)
             return Failed(Errno.ESTALE);

@@ -20,7 +20,7 @@ public sealed partial class ConformanceWrapper
             return Failed(error);
         if (FindXattr(target, o.Name.Span) is not { } value)
             return Failed(Errno.ENODATA);
-        if (TakeTransfer(value.Length) is not { } data)
+        if (transfer.Take(value.Length) is not { } data)
             return Failed(Errno.E2BIG);
         value.CopyTo(data);
         return new OperationResult { Data = data };
@@ -68,7 +68,7 @@ public sealed partial class ConformanceWrapper
             names.WriteByte(0);
             return true;
         });
-        if (TakeTransfer(names.Length) is not { } data)
+        if (transfer.Take(names.Length) is not { } data)
             return Failed(Errno.E2BIG);
         names.Written.CopyTo(data.Span);
         return new OperationResult { Data = data };

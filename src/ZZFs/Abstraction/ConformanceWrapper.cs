@@ -29,7 +29,7 @@ public sealed partial class ConformanceWrapper : IFileService
     private readonly ReadGuard guard;
     private readonly IDamageRecord damage;
     private readonly StateChanges changes = new();
-    private readonly byte[] transfer = new byte[Limits.MaximumTransferBytes];
+    private readonly ResultData transfer;
 
     private ObjectTable objects;
     private FileContent content;
@@ -41,7 +41,6 @@ public sealed partial class ConformanceWrapper : IFileService
     private Caller caller;
     private ObjectId? current;
     private ObjectRecord? exportRoot;
-    private int transferUsed;
 
     /// <summary>Takes over a store, which is new or was left by another wrapper, at the last checkpoint that was finished.</summary>
     /// <param name="store">The files; disposed in the end, also when this fails.</param>
@@ -54,6 +53,7 @@ public sealed partial class ConformanceWrapper : IFileService
     public ConformanceWrapper(IBackingStore store, IDigestStore digests, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0, IDamageRecord? damage = null)
     {
         this.damage = damage ?? new NoDamage();
+        transfer = new ResultData();
         this.rootUid = rootUid;
         this.rootGid = rootGid;
         this.store = store;
@@ -76,8 +76,9 @@ public sealed partial class ConformanceWrapper : IFileService
     }
 
     // Reads a version, which it owns, and is asked through ReadAs only.
-    private ConformanceWrapper(IStoreView version, VolumeLimits limits)
+    private ConformanceWrapper(IStoreView version, VolumeLimits limits, ResultData transfer)
     {
+        this.transfer = transfer;
         store = new ReadOnlyStore(version);
         this.limits = limits;
         digests = new NoDigests();
@@ -103,7 +104,7 @@ public sealed partial class ConformanceWrapper : IFileService
         this.context = context;
         caller = new Caller(credentials, context.Export);
         current = null;
-        transferUsed = 0;
+        transfer.Clear();
         exportRoot = context.Export.Subtree == "/" ? null : FindSubtree(context.Export.Subtree);
         OperationCodec.EncodeResult(decoded is Compound compound ? ExecuteAll(compound) : Dispatch(decoded), result);
         exportRoot = null;
@@ -243,16 +244,6 @@ public sealed partial class ConformanceWrapper : IFileService
     private void Changed(ObjectRecord record) => Changed(record, record.FootprintBytes, contentChanged: false);
 
     private ulong FreeBytes => objects.UsedBytes >= limits.TotalBytes ? 0 : limits.TotalBytes - objects.UsedBytes;
-
-    // Room for data of a result; all parts of a compound share one transfer, so that results stay within their bound.
-    private Memory<byte>? TakeTransfer(int count)
-    {
-        if (count > transfer.Length - transferUsed)
-            return null;
-        Memory<byte> taken = transfer.AsMemory(transferUsed, count);
-        transferUsed += count;
-        return taken;
-    }
 
     // Between operations nobody holds a record, so caches may shrink.
     private void KeepBounds() => objects.Trim();

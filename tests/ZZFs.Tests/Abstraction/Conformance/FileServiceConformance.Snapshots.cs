@@ -208,4 +208,29 @@ public abstract partial class FileServiceConformance
         Assert.Equal(["1", "4", "5", "a"], Fs.List(SnapshotList));
         Assert.Equal(Ten.ToArray(), Fs.Read(Fs.Find(Fs.Find(SnapshotList, "1"), "f"), 0, 100));
     }
+
+    [StoreFact]
+    public void A_compound_may_read_several_snapshots_and_shares_one_transfer()
+    {
+        ObjectId file = Fs.File(Root, "f");
+        Fs.Write(file, 0, Ten);
+        Fs.Checkpoint(1);
+        Fs.Write(file, 0, Name("abcdefghij"));
+        Fs.Checkpoint(2);
+        ObjectId first = Fs.Find(Fs.Find(SnapshotList, "1"), "f");
+        ObjectId second = Fs.Find(Fs.Find(SnapshotList, "2"), "f");
+        Operation[] reads = [new Read(first, 0, 4, true), new Read(first, 4, 4, true), new Read(second, 0, 4, true), new Read(file, 4, 4, true)];
+        OperationResult result = Fs.Must(new Compound(reads));
+        Assert.Equal(["0123", "4567", "abcd", "efgh"], result.Parts!.Select(part => System.Text.Encoding.ASCII.GetString(part.Data!.Value.Span)));
+
+        // Results must fit into a reply, whatever is read.
+        Fs.Must(Fs.Truncate(file, Limits.MaximumTransferBytes));
+        Fs.Checkpoint(3);
+        ObjectId third = Fs.Find(Fs.Find(SnapshotList, "3"), "f");
+        var whole = new Read(third, 0, Limits.MaximumTransferBytes, true);
+        Fs.Must(whole);
+        Fs.Fails(Errno.E2BIG, new Compound([whole, new Read(third, 0, 1, true)]));
+        Fs.Fails(Errno.E2BIG, new Compound([whole, new Read(second, 0, 1, true)]));
+        Fs.Fails(Errno.E2BIG, new Compound([whole, new Read(file, 0, 1, true)]));
+    }
 }
