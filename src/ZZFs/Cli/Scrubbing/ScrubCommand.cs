@@ -15,6 +15,7 @@ namespace ZZFs.Cli.Scrubbing;
 public static class ScrubCommand
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
+    private const int MaximumAttempts = 5;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The command.</summary>
@@ -76,21 +77,41 @@ public static class ScrubCommand
             }
 
             using var client = new ControlClient(cluster, entry.Id, key.Certificate);
-            ScrubStatus status = await client.ScrubAsync(new SequenceNumber(newest), Bound, cancellation);
-            while (status.IsRunning)
-            {
-                progress.Show(entry.Id, status);
-                await Task.Delay(PollInterval, cancellation);
-                status = await client.ScrubAsync(null, Bound, cancellation);
-            }
-
-            progress.Show(entry.Id, status);
-            return new Replica(entry.Id, IsAsleep: false, status, "");
+            ScrubStatus? status = await ScrubUntilAsync(
+                (begin, bound) => client.ScrubAsync(begin, bound, cancellation), new SequenceNumber(newest), running => progress.Show(entry.Id, running), cancellation);
+            return new Replica(entry.Id, IsAsleep: false, status, "stopped in the middle, again and again: see its log");
         }
         catch (ControlException failure)
         {
             return new Replica(entry.Id, IsAsleep: false, null, failure.Message);
         }
+    }
+
+    /// <summary>
+    /// Has a replica read a checkpoint of that number or a later one, to the end. Its answers may tell of a scrub that somebody
+    /// else began earlier, or of none at all when it was restarted meanwhile; neither is what was asked for.
+    /// </summary>
+    /// <returns>How it ended; null when it never did.</returns>
+    internal static async Task<ScrubStatus?> ScrubUntilAsync(
+        Func<SequenceNumber?, TimeSpan, Task<ScrubStatus>> ask, SequenceNumber newest, Action<ScrubStatus> show, CancellationToken cancellation)
+    {
+        for (int attempt = 0; attempt < MaximumAttempts; attempt++)
+        {
+            ScrubStatus status = await ask(newest, Bound);
+            while (status.IsRunning)
+            {
+                show(status);
+                await Task.Delay(PollInterval, cancellation);
+                status = await ask(null, Bound);
+            }
+
+            if (status.Checkpoint < newest)
+                continue;
+            show(status);
+            return status;
+        }
+
+        return null;
     }
 
     private static string AsText(Replica[] replicas)
