@@ -10,7 +10,7 @@ internal static class Program
           --faults F      tolerate F faults (1 to 3), whatever the seed says
           --replicas N    the same, by the number of agreement replicas (4, 7 or 10)
           --scenario NAME circumstances of one kind, as the tests of planted bugs name them
-          --ticks T       end after T milliseconds of simulated time (60000); everything must be answered by then
+          --ticks T       end after T milliseconds of simulated time (120000); everything must be answered by then
           --mode MODE     fsync or always: what is on disk before votes leave
           --work WORK     files or counters: what clients do
           --trace         print every message and fault; with --seed only

@@ -94,7 +94,7 @@ internal sealed record SimulationOptions
     public int HealAtMilliseconds { get; init; } = 4000;
 
     /// <summary>Every operation must be answered by this time.</summary>
-    public int EndAtMilliseconds { get; init; } = 60_000;
+    public int EndAtMilliseconds { get; init; } = 120_000;
 
     /// <summary>Share of operations that ask for durability.</summary>
     public double Syncs { get; init; } = 0.05;
