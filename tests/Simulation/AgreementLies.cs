@@ -31,6 +31,22 @@ internal sealed class HoldBack(int milliseconds, uint replicas = uint.MaxValue) 
     }
 }
 
+/// <summary>Is slow with proposals towards all but one replica, another each time, who then waits for the votes of the others.</summary>
+internal sealed class HoldBackInTurn(int milliseconds, int replicas) : Behaviour
+{
+    public override IEnumerable<Lie> Send(Lie honest)
+    {
+        bool isHeld = false;
+        if (KindOf(honest.Bytes) == MessageKind.PrePrepare)
+        {
+            MessageReader reader = ReaderOf(honest.Bytes);
+            isHeld = PrePrepare.TryRead(ref reader, out PrePrepare proposal) && proposal.Number.Value % (ulong)(replicas - 1) != honest.To.Index - 1;
+        }
+
+        return [isHeld ? honest with { DelayMicroseconds = honest.DelayMicroseconds + (milliseconds * 1000L) } : honest];
+    }
+}
+
 /// <summary>A backup that hands on proposals which its primary never made.</summary>
 internal sealed class ProposeForPrimary : Behaviour
 {

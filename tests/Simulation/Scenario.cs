@@ -120,6 +120,9 @@ internal static class Scenario
             "old images" => rough with { AgreementLiars = calm.Faults, Lies = () => [new OldImages()], CrashEveryMilliseconds = 200 },
             "slow primary" => SlowPrimary(calm, uint.MaxValue),
 
+            // Whoever has a proposal early must not take the time that the primary lets pass then for the others' slowness.
+            "slow primary in turn" => SlowPrimary(calm with { Faults = 1 }, uint.MaxValue) with { Lies = () => [new HoldBackInTurn(90, 4)] },
+
             // f correct replicas, who can't depose it alone; the others that lie don't vote, so that they are needed.
             "slow primary to some" => SlowPrimary(calm with { Faults = 2 }, 0b0000110),
             "proposing for the primary" => calm with { Faults = 1, AgreementLiars = 1, FirstLiar = 1, Lies = () => [new ProposeForPrimary()], ViewsStay = true },

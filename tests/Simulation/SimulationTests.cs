@@ -120,6 +120,7 @@ public sealed class SimulationTests(Xunit.Abstractions.ITestOutputHelper output)
     /// </summary>
     [Theory]
     [InlineData("slow primary")]
+    [InlineData("slow primary in turn")]
     [InlineData("slow primary to some")]
     public void A_slow_primary_gains_little(string scenario)
     {

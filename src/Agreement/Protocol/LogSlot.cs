@@ -119,6 +119,9 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
     /// <summary>Since when f + 1 PREPAREs of the present view speak of a proposal that has not come, in milliseconds, or 0.</summary>
     public long VotedSince;
 
+    /// <summary>When f + 1 backups, this replica among them or not, were first known to have voted alike, in milliseconds, or 0.</summary>
+    public long BackedSince;
+
     /// <summary>When that proposal was last asked for.</summary>
     public long ProposalAskedAt;
 
@@ -222,7 +225,7 @@ internal sealed class LogSlot(int replicas, int executionReplicas, DigestArena d
         History = default;
         RecordsAtDelivery = 0;
         BodyBytes = 0;
-        Since = BodiesAskedAt = VotedSince = ProposalAskedAt = 0;
+        Since = BodiesAskedAt = VotedSince = BackedSince = ProposalAskedAt = 0;
         BodiesAsked = ProposalAsked = 0;
         Prepares.Clear();
         Commits.Clear();

@@ -119,6 +119,7 @@ public sealed partial class Replica
         slot.Prepares.Add((int)message.Sender.Index, message.Value.View, message.Value.Batch);
         if (slot.Batch is null)
             NoteVoted(slot, message.Value);
+        NoteBacked(slot);
         CheckPrepared(slot);
         TryDeliver();
     }
@@ -254,6 +255,7 @@ public sealed partial class Replica
         {
             Digest ballot = Ballot(slot.Batch!);
             slot.Prepares.Add(id, slot.ProposalView, ballot);
+            NoteBacked(slot);
             SendToReplicas(otherReplicas, MessageKind.Prepare, new Vote(slot.ProposalView, slot.Number, ballot));
         }
 
@@ -412,7 +414,7 @@ public sealed partial class Replica
         if (lastProposedTime.CompareTo(lastTimestamp) < 0)
             lastProposedTime = lastTimestamp;
         deliveredAt = now;
-        pace.Delivered(now - slot.Since);
+        MeasureAgreement(slot);
         long bytes = 0;
         bool sync = false;
         for (int i = 0; i < batch.Requests.Count; i++)

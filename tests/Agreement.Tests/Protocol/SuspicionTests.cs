@@ -192,7 +192,9 @@ public class SuspicionTests
                 return true;
             Batch batch = Batch([request], (long)number);
             backup.PrePrepare(number, batch);
-            backup.Skip(agreement);
+            backup.Skip(agreement / 2);
+            backup.Prepare(2, number, batch.Digest);
+            backup.Skip(agreement - (agreement / 2));
             backup.Deliver(batch);
         }
 
