@@ -1,6 +1,7 @@
 using Agreement.Messages;
 using Agreement.Node;
 using ZZFs.Abstraction;
+using ZZFs.Stores;
 
 namespace ZZFs.Execution;
 
@@ -56,7 +57,18 @@ internal sealed class ScrubWorker : IDisposable
     {
         if (stops)
             return;
-        IScrub? opened = open(number);
+        IScrub? opened;
+        try
+        {
+            opened = open(number);
+        }
+        catch (StoreException failure)
+        {
+            // What keeps the checkpoint from being opened is what a scrub is to find, too.
+            End(new ScrubStatus { Checkpoint = number, Damages = 1, Found = [failure.Message] });
+            return;
+        }
+
         if (opened is null)
         {
             loop.Schedule(RetryInterval, () => Begin(number));
@@ -87,6 +99,11 @@ internal sealed class ScrubWorker : IDisposable
             }
         }
 
+        End(status);
+    }
+
+    private void End(ScrubStatus status)
+    {
         lock (gate)
         {
             last = status;

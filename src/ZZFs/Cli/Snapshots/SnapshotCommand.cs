@@ -71,7 +71,7 @@ public static class SnapshotCommand
             return "There is no snapshot yet.\n";
         var rows = new List<string[]> { new[] { "number", "taken", "kept as" } };
         foreach (Snapshot snapshot in snapshots)
-            rows.Add([snapshot.Number.ToString(CultureInfo.InvariantCulture), TimeOf(snapshot.Taken), string.Join(", ", snapshot.Names)]);
+            rows.Add([snapshot.Number.ToString(CultureInfo.InvariantCulture), TimeOf(snapshot.Taken), string.Join(", ", snapshot.Names.Select(Printable))]);
         return TextTable.Format(rows);
     }
 
@@ -92,6 +92,9 @@ public static class SnapshotCommand
 
         writer.WriteEndArray();
     });
+
+    // Names may hold anything, and this goes to a terminal.
+    private static string Printable(string name) => string.Concat(name.Select(one => char.IsControl(one) ? '?' : one));
 
     private static string TimeOf(Timestamp time) =>
         DateTimeOffset.UnixEpoch.AddTicks(time.Nanoseconds / TimeSpan.NanosecondsPerTick).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
