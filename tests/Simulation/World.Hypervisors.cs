@@ -10,7 +10,9 @@ internal sealed partial class World
     {
         if (Milliseconds >= options.HealAtMilliseconds)
             return;
-        Party[] candidates = [.. parties.Values.Where(party => party.IsUp && !party.IsPaused)];
+
+        // When all are awake, one that misses much falls behind a log that the others empty: nothing but their state helps it.
+        Party[] candidates = [.. parties.Values.Where(party => party.IsUp && !party.IsPaused && !(options.AllAwake && party is ExecutionParty))];
         if (candidates.Length > 0)
             PauseOne(candidates[random.Next(candidates.Length)]);
         SchedulePause();
@@ -22,8 +24,8 @@ internal sealed partial class World
         int milliseconds = 5 + random.Next(10 << random.Next(8));
         bool isGuest = random.Next(2) == 0;
 
-        // Peers may have given its links up meanwhile; when all are awake execution must miss nothing (see Transmit).
-        bool losesLinks = random.Next(3) == 0 && !(options.AllAwake && victim is ExecutionParty);
+        // Peers may have given its links up meanwhile.
+        bool losesLinks = random.Next(3) == 0;
         options.Trace?.WriteLine($"{time,10} {victim.Id} is held for {milliseconds} ms{(isGuest ? " with its clock" : "")}{(losesLinks ? " and loses its links" : "")}");
         victim.Pause();
         Schedule(milliseconds * 1000L, () =>
