@@ -13,7 +13,7 @@ public sealed partial class ConformanceWrapper
 
     private readonly Queue<(SequenceNumber Number, byte[] Annex)> begun = new();
     private readonly MessageWriter record = new();
-    private DigestKeeper keeper;
+    private DigestKeeper keeper = null!;
     private CheckpointWork? work;
 
     // The last two that the cluster agreed on.

@@ -25,7 +25,9 @@ public sealed partial class ConformanceWrapper : IFileService
     private readonly VolumeLimits limits;
     private readonly uint rootUid;
     private readonly uint rootGid;
-    private readonly IDigestStore digests;
+
+    // One that only reads a version is asked through ReadAs alone, takes no checkpoints, and has neither these nor a keeper.
+    private readonly IDigestStore digests = null!;
     private readonly ReadGuard guard;
     private readonly IDamageRecord damage;
     private readonly StateChanges changes = new();
@@ -81,10 +83,8 @@ public sealed partial class ConformanceWrapper : IFileService
         this.transfer = transfer;
         store = new ReadOnlyStore(version);
         this.limits = limits;
-        digests = new NoDigests();
         damage = new NoDamage();
         guard = new ReadGuard(store, damage);
-        keeper = new DigestKeeper(digests, limits);
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
         LoadHeader(null, out ulong usedBytes, out SequenceNumber previous);
         LoadState(usedBytes, previous);
@@ -127,7 +127,7 @@ public sealed partial class ConformanceWrapper : IFileService
         work?.Abandon();
         snapshots.Dispose();
         guard.Dispose();
-        digests.Dispose();
+        digests?.Dispose();
         store.Dispose();
     }
 

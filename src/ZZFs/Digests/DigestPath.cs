@@ -15,7 +15,7 @@ internal static class DigestPath
 {
     /// <summary>Appends the path to a leaf.</summary>
     /// <returns>The leaf; zero if it is absent.</returns>
-    public static Digest Write(MessageWriter writer, IDigestNodes nodes, Digest root, ulong leaves, ulong leaf)
+    public static Digest Write(MessageWriter writer, IDigestNodeReader nodes, Digest root, ulong leaves, ulong leaf)
     {
         Digest found = root;
         for (int level = DigestTree.Height(leaves); level > 0 && !found.IsZero; level--)

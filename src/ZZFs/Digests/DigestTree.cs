@@ -3,12 +3,16 @@ using ZZFs.Stores;
 
 namespace ZZFs.Digests;
 
-/// <summary>Where the inner nodes of a <see cref="DigestTree"/> are kept.</summary>
-internal interface IDigestNodes
+/// <summary>The inner nodes of a <see cref="DigestTree"/>, to be read.</summary>
+internal interface IDigestNodeReader
 {
     /// <summary>The digests of a node's children up to the last that isn't zero; null for a node of zeros.</summary>
     byte[]? Read(int level, ulong number);
+}
 
+/// <summary>Where the inner nodes of a <see cref="DigestTree"/> are kept.</summary>
+internal interface IDigestNodes : IDigestNodeReader
+{
     /// <summary>Keeps a node.</summary>
     void Write(int level, ulong number, ReadOnlySpan<byte> children);
 

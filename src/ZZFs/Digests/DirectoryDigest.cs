@@ -24,7 +24,7 @@ namespace ZZFs.Digests;
 /// A level-0 range with the first names around it proves an entry, its absence, or a piece of a listing. The ranges of
 /// directories with more than <see cref="FlatEntries"/> entries are stored; smaller ones are hashed anew.
 /// </remarks>
-internal sealed class DirectoryDigest(IDigestStore nodes)
+internal sealed class DirectoryDigest(IDigestMap nodes)
 {
     /// <summary>Up to here hashing all entries is cheaper than keeping ranges.</summary>
     public const int FlatEntries = 64;

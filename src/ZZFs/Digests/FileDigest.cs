@@ -6,7 +6,7 @@ using ZZFs.Stores;
 namespace ZZFs.Digests;
 
 /// <summary>Content digests of files: a <see cref="DigestTree"/> over the blocks of each.</summary>
-internal sealed class FileDigest(IDigestStore store)
+internal sealed class FileDigest(IDigestMap store)
 {
     // Digests of blocks that are gathered before their nodes are hashed, which bounds memory.
     private const int EditsTogether = 4096;

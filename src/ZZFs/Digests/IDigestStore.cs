@@ -16,6 +16,16 @@ public interface IDigestView : IDisposable
     void List(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, MetadataVisitor visitor);
 }
 
+/// <summary>The same, with records that are written: all that computing a digest needs.</summary>
+public interface IDigestMap : IDigestView
+{
+    /// <summary>Writes or replaces a record.</summary>
+    void Write(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
+
+    /// <summary>Removes the records with <paramref name="from"/> ≤ key &lt; <paramref name="to"/>.</summary>
+    void Remove(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to);
+}
+
 /// <summary>
 /// Keeps the inner nodes of all Merkle trees, a version for each checkpoint whose digests are finished. It lies beside the
 /// backing store and not in it, since the digests of a snapshot are only known when the snapshot is long taken.
@@ -24,19 +34,13 @@ public interface IDigestView : IDisposable
 /// Nothing here can't be computed again from the files. Whoever finds it damaged says <see cref="StoreDamagedException"/>, and
 /// the keeper starts anew.
 /// </remarks>
-public interface IDigestStore : IDigestView
+public interface IDigestStore : IDigestMap
 {
     /// <summary>The versions there are, in rising order.</summary>
     IReadOnlyList<ulong> Versions { get; }
 
     /// <summary>The last version that was committed or gone back to; remembered also when the digests themselves are lost. 0 for none.</summary>
     ulong LastCommitted { get; }
-
-    /// <summary>Writes or replaces a record.</summary>
-    void Write(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
-
-    /// <summary>Removes the records with <paramref name="from"/> ≤ key &lt; <paramref name="to"/>.</summary>
-    void Remove(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to);
 
     /// <summary>Makes what is here now a version, all or nothing; it is on disk when this returns.</summary>
     /// <param name="number">Above those of all others.</param>

@@ -3,12 +3,8 @@ using ZZFs.Stores;
 namespace ZZFs.Digests;
 
 /// <summary>Keeps nothing: digests are only computed.</summary>
-internal sealed class NoDigests : IDigestStore
+internal sealed class NoDigests : IDigestMap
 {
-    public IReadOnlyList<ulong> Versions => [];
-
-    public ulong LastCommitted => 0;
-
     public byte[]? Read(ReadOnlySpan<byte> key) => null;
 
     public byte[]? LastKey(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high) => null;
@@ -22,18 +18,6 @@ internal sealed class NoDigests : IDigestStore
     }
 
     public void Remove(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
-    {
-    }
-
-    public void Commit(ulong number) => throw new NotSupportedException();
-
-    public IDigestView OpenVersion(ulong number) => throw new NotSupportedException();
-
-    public bool TryDrop(ulong number) => throw new NotSupportedException();
-
-    public void Rollback(ulong number) => throw new NotSupportedException();
-
-    public void Clear()
     {
     }
 

@@ -20,7 +20,7 @@ internal readonly record struct ObjectDigests(ulong Generation, ulong Leaves, Di
         return reader.Complete ? digests : throw new StoreDamagedException($"the digests of object {index} can't be read");
     }
 
-    public void Write(IDigestStore store, uint index)
+    public void Write(IDigestMap store, uint index)
     {
         var writer = new MessageWriter(2 * (sizeof(ulong) + Digest.SizeBytes));
         writer.WriteUInt64(Generation);
@@ -30,7 +30,7 @@ internal readonly record struct ObjectDigests(ulong Generation, ulong Leaves, Di
         store.Write(DigestKey.Of(DigestKind.Object, index), writer.Written);
     }
 
-    public static void Remove(IDigestStore store, uint index)
+    public static void Remove(IDigestMap store, uint index)
     {
         byte[] key = DigestKey.Of(DigestKind.Object, index);
         store.Remove(key, [.. key, 0]);

@@ -200,12 +200,8 @@ public sealed class StateProver(IStoreView view, IDigestView digests, VolumeLimi
 
     private static StoreDamagedException Missing(uint index) => new($"the digests of object {index} are missing");
 
-    private sealed class TreeReader(IDigestView view, DigestKind kind, uint index) : IDigestNodes
+    private sealed class TreeReader(IDigestView view, DigestKind kind, uint index) : IDigestNodeReader
     {
         public byte[]? Read(int level, ulong number) => view.Read(DigestKey.OfNode(kind, index, level, number));
-
-        public void Write(int level, ulong number, ReadOnlySpan<byte> children) => throw new NotSupportedException();
-
-        public void Remove(int level, ulong first, ulong last) => throw new NotSupportedException();
     }
 }

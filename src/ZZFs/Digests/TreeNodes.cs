@@ -6,7 +6,7 @@ namespace ZZFs.Digests;
 /// <param name="store">Where.</param>
 /// <param name="kind">Which kind of tree.</param>
 /// <param name="index">The object it belongs to; 0 for the object array.</param>
-internal sealed class TreeNodes(IDigestStore store, DigestKind kind, uint index) : IDigestNodes
+internal sealed class TreeNodes(IDigestMap store, DigestKind kind, uint index) : IDigestNodes
 {
     /// <summary>How many nodes were hashed.</summary>
     public long Written { get; private set; }

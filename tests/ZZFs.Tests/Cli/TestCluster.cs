@@ -49,10 +49,10 @@ internal sealed class TestCluster : IAsyncDisposable
     public int ProcessOf(PartyId party) =>
         int.Parse(File.ReadAllText(Layout.PidFile(party)), System.Globalization.CultureInfo.InvariantCulture);
 
-    public static async Task UntilAsync(Func<bool> condition)
+    public static async Task UntilAsync(Func<bool> condition, TimeSpan? within = null)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        using var bound = new CancellationTokenSource(Bound);
+        using var bound = new CancellationTokenSource(within ?? Bound);
         while (!condition())
             await timer.WaitForNextTickAsync(bound.Token);
     }
