@@ -29,7 +29,6 @@ public sealed partial class ConformanceWrapper : IFileService
     // One that only reads a version is asked through ReadAs alone, takes no checkpoints, and has neither these nor a keeper.
     private readonly IDigestStore digests = null!;
     private readonly ReadGuard guard;
-    private readonly IDamageRecord damage;
     private readonly StateChanges changes = new();
     private readonly ResultData transfer;
 
@@ -54,14 +53,13 @@ public sealed partial class ConformanceWrapper : IFileService
     /// <exception cref="StoreDamagedException">What is stored contradicts itself.</exception>
     public ConformanceWrapper(IBackingStore store, IDigestStore digests, VolumeLimits limits, uint rootUid = 0, uint rootGid = 0, IDamageRecord? damage = null)
     {
-        this.damage = damage ?? new NoDamage();
         transfer = new ResultData();
         this.rootUid = rootUid;
         this.rootGid = rootGid;
         this.store = store;
         this.limits = limits;
         this.digests = digests;
-        guard = new ReadGuard(store, this.damage);
+        guard = new ReadGuard(store, damage ?? new NoDamage());
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
         try
         {
@@ -83,8 +81,7 @@ public sealed partial class ConformanceWrapper : IFileService
         this.transfer = transfer;
         store = new ReadOnlyStore(version);
         this.limits = limits;
-        damage = new NoDamage();
-        guard = new ReadGuard(store, damage);
+        guard = new ReadGuard(store, new NoDamage());
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
         LoadHeader(null, out ulong usedBytes, out SequenceNumber previous);
         LoadState(usedBytes, previous);

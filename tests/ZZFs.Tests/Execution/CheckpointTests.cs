@@ -2,6 +2,7 @@ using Agreement.Messages;
 using Agreement.Protocol;
 using Agreement.Tests.Protocol;
 using ZZFs.Abstraction;
+using ZZFs.Tests.Abstraction;
 using static ZZFs.Tests.Execution.ExecutionHarness;
 
 namespace ZZFs.Tests.Execution;

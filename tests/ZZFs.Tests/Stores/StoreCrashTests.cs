@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Agreement.Messages;
 using ZZFs.Abstraction;
+using ZZFs.Tests.Abstraction;
 
 namespace ZZFs.Tests.Stores;
 

@@ -1,9 +1,10 @@
 using Agreement.Messages;
+using ZZFs.Abstraction;
 
-namespace ZZFs.Abstraction;
+namespace ZZFs.Tests.Abstraction;
 
 /// <summary>Checkpoints for those who have nothing else to do meanwhile.</summary>
-public static class CheckpointExtensions
+internal static class CheckpointExtensions
 {
     /// <summary>Takes a checkpoint in one go, and keeps none but the last two.</summary>
     /// <returns>The digest of the abstract state.</returns>
