@@ -10,7 +10,10 @@ internal sealed class ScrubWorker : IDisposable
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(50);
 
+    private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(60);
+
     private readonly IEventLoop loop;
+    private readonly TimeSpan patience;
     private readonly Func<SequenceNumber, IScrub?> open;
     private readonly Action<ScrubStatus> onDone;
     private readonly Lock gate = new();
@@ -24,9 +27,11 @@ internal sealed class ScrubWorker : IDisposable
     /// <param name="loop">Where the other two are called.</param>
     /// <param name="open">Opens a checkpoint of that number, or a later one, to scrub; null when it can't now.</param>
     /// <param name="onDone">Told of the end of each.</param>
-    public ScrubWorker(IEventLoop loop, Func<SequenceNumber, IScrub?> open, Action<ScrubStatus> onDone)
+    /// <param name="patience">How long a scrub waits for its checkpoint; one that diverged never gets there.</param>
+    public ScrubWorker(IEventLoop loop, Func<SequenceNumber, IScrub?> open, Action<ScrubStatus> onDone, TimeSpan? patience = null)
     {
         this.loop = loop;
+        this.patience = patience ?? DefaultPatience;
         this.open = open;
         this.onDone = onDone;
     }
@@ -39,7 +44,7 @@ internal sealed class ScrubWorker : IDisposable
             if (checkpoint is { } number && !isWanted && !stops)
             {
                 isWanted = true;
-                loop.Post(() => Begin(number));
+                loop.Post(() => Begin(number, loop.NowMilliseconds + (long)patience.TotalMilliseconds));
             }
 
             return isWanted ? Describe(running) with { IsRunning = true } : last;
@@ -53,7 +58,7 @@ internal sealed class ScrubWorker : IDisposable
         thread?.Join();
     }
 
-    private void Begin(SequenceNumber number)
+    private void Begin(SequenceNumber number, long giveUpAt)
     {
         if (stops)
             return;
@@ -69,9 +74,17 @@ internal sealed class ScrubWorker : IDisposable
             return;
         }
 
+        if (opened is null && loop.NowMilliseconds < giveUpAt)
+        {
+            loop.Schedule(RetryInterval, () => Begin(number, giveUpAt));
+            return;
+        }
+
         if (opened is null)
         {
-            loop.Schedule(RetryInterval, () => Begin(number));
+            // Nothing was read, so what is told of stays what was found before.
+            lock (gate)
+                isWanted = false;
             return;
         }
 

@@ -79,7 +79,7 @@ public static class ScrubCommand
             using var client = new ControlClient(cluster, entry.Id, key.Certificate);
             ScrubStatus? status = await ScrubUntilAsync(
                 (begin, bound) => client.ScrubAsync(begin, bound, cancellation), new SequenceNumber(newest), running => progress.Show(entry.Id, running), cancellation);
-            return new Replica(entry.Id, IsAsleep: false, status, "stopped in the middle, again and again: see its log");
+            return new Replica(entry.Id, IsAsleep: false, status, "never read that checkpoint to its end: see its log");
         }
         catch (ControlException failure)
         {
