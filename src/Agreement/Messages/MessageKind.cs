@@ -92,4 +92,7 @@ public enum MessageKind : byte
 
     /// <summary><see cref="Messages.FetchProposals"/>: among agreement replicas.</summary>
     FetchProposals = 30,
+
+    /// <summary><see cref="Messages.Sleep"/>: agreement replica to controllers.</summary>
+    Sleep = 31,
 }
