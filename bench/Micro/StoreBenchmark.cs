@@ -153,7 +153,7 @@ internal sealed class StoreBenchmark : IDisposable
         var number = new SequenceNumber(++checkpoint);
         recorder.Time("checkpoint, begun", () =>
         {
-            service.BeginCheckpoint(number, []);
+            service.BeginCheckpoint(number, default, []);
             return true;
         });
         ICheckpointWork work = recorder.Time("checkpoint, taken up", service.PrepareCheckpoint);

@@ -36,7 +36,7 @@ internal sealed class NullService : IFileService
     {
     }
 
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => begun.Enqueue((number, annex.ToArray()));
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex) => begun.Enqueue((number, annex.ToArray()));
 
     public ICheckpointWork PrepareCheckpoint() => new Nothing(begun.Peek().Number);
 

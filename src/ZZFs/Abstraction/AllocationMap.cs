@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using ZZFs.Digests;
 using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
@@ -7,13 +8,18 @@ namespace ZZFs.Abstraction;
 /// <summary>Which places of the object array are in use: one bit each, in memory, stored in chunks.</summary>
 internal sealed class AllocationMap
 {
-    // 8 KiB on disk, 65,536 places.
+    /// <summary>Length of a chunk as it is stored: 65,536 places.</summary>
+    public const int ChunkBytes = ChunkWords * sizeof(ulong);
+
+    /// <summary>Places of a chunk.</summary>
+    public const int ChunkPlaces = ChunkWords * 64;
+
     private const int ChunkWords = 1024;
 
     private readonly IBackingStore store;
     private readonly uint totalObjects;
     private readonly SortedSet<int> dirtyChunks = [];
-    private readonly byte[] chunkBuffer = new byte[ChunkWords * sizeof(ulong)];
+    private readonly byte[] chunkBuffer = new byte[ChunkBytes];
     private ulong[] words = new ulong[ChunkWords];
     private int firstWordWithRoom;
 
@@ -55,14 +61,15 @@ internal sealed class AllocationMap
         Used--;
     }
 
-    /// <summary>Stores the chunks that changed.</summary>
-    public void WriteBack()
+    /// <summary>Stores the chunks that changed, and says which.</summary>
+    public void WriteBack(StateChanges changes)
     {
         foreach (int chunk in dirtyChunks)
         {
             for (int i = 0; i < ChunkWords; i++)
                 BinaryPrimitives.WriteUInt64LittleEndian(chunkBuffer.AsSpan(i * sizeof(ulong)), words[(chunk * ChunkWords) + i]);
             store.WriteMetadata(MetadataKey.Of(MetadataKind.Allocation, (uint)chunk), chunkBuffer);
+            changes.Changed(SystemPlace.OfAllocation((uint)chunk));
         }
 
         dirtyChunks.Clear();

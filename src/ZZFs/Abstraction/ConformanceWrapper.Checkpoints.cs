@@ -5,8 +5,8 @@ using ZZFs.Stores;
 
 namespace ZZFs.Abstraction;
 
-// Checkpoints: a version of the store each. The header record: u64 number, u64 used bytes, u64 the last checkpoint that was
-// prepared then, u64 the checkpoint before in the order, i64 time, bytes annex.
+// Checkpoints: a version of the store each. The header record: u64 number, u64 the last checkpoint that was prepared then,
+// u64 the checkpoint before in the order, i64 time, bytes annex.
 public sealed partial class ConformanceWrapper
 {
     private const int MaximumAnnexBytes = 1 << 30;
@@ -36,7 +36,7 @@ public sealed partial class ConformanceWrapper
     public int RetainedCheckpoints => store.Versions.Count;
 
     /// <inheritdoc/>
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex)
     {
         content.WriteBack();
         objects.WriteBack();
@@ -45,17 +45,18 @@ public sealed partial class ConformanceWrapper
         changes.Encode(record);
         store.WriteMetadata(MetadataKey.Of(MetadataKind.Changes), record.Written);
         record.Clear();
+        SystemPlace.WriteUsedBytes(store, objects.UsedBytes);
+        record.Clear();
         record.WriteUInt64(number.Value);
-        record.WriteUInt64(objects.UsedBytes);
         record.WriteUInt64(LastCheckpoint.Value);
         record.WriteUInt64(snapshots.Last.Value);
-        record.WriteInt64(Now.Nanoseconds);
+        record.WriteInt64(time.Nanoseconds);
         record.WriteBytes(annex);
         store.WriteMetadata(MetadataKey.Of(MetadataKind.Header), record.Written);
         store.Commit(number.Value);
         changes.StartAfter(number.Value);
         begun.Enqueue((number, annex.ToArray()));
-        checkpointTime = Now;
+        checkpointTime = time;
         snapshots.Taken(number, AttributesOfRoot());
     }
 
@@ -117,9 +118,7 @@ public sealed partial class ConformanceWrapper
         IStoreView view = store.OpenVersion(number);
         try
         {
-            var header = new MessageReader(view.ReadMetadata(MetadataKey.Of(MetadataKind.Header)));
-            header.ReadUInt64();
-            return new CheckpointScrub(LastCheckpoint, header.ReadUInt64(), view, digests.OpenVersion(number), LastCheckpointDigest, limits);
+            return new CheckpointScrub(LastCheckpoint, SystemPlace.ReadUsedBytes(view), view, digests.OpenVersion(number), LastCheckpointDigest, limits);
         }
         catch
         {
@@ -148,12 +147,12 @@ public sealed partial class ConformanceWrapper
         if (!isOpening || prepared != newest)
             store.Rollback(prepared);
         keeper = new DigestKeeper(digests, limits);
-        LoadHeader(prepared, out ulong usedBytes, out SequenceNumber previous);
+        LoadHeader(prepared, out SequenceNumber previous);
         LastCheckpointDigest = prepared == 0 ? default : FindDigest(prepared);
         if (prepared == 0)
             digests.Rollback(0);
         changes.StartAfter(prepared);
-        LoadState(usedBytes, previous);
+        LoadState(previous);
         if (prepared == 0)
             MakeRoot();
         else
@@ -161,9 +160,9 @@ public sealed partial class ConformanceWrapper
     }
 
     [MemberNotNull(nameof(objects), nameof(content), nameof(locks), nameof(snapshots))]
-    private void LoadState(ulong usedBytes, SequenceNumber previous)
+    private void LoadState(SequenceNumber previous)
     {
-        objects = new ObjectTable(store, limits, usedBytes, changes);
+        objects = new ObjectTable(store, limits, SystemPlace.ReadUsedBytes(store), changes);
         content = new FileContent(store, changes, guard);
         locks = new LockTable(limits.TotalLocks);
         locks.Load(store);
@@ -208,15 +207,13 @@ public sealed partial class ConformanceWrapper
         using IStoreView view = store.OpenVersion(newest);
         var reader = new MessageReader(view.ReadMetadata(MetadataKey.Of(MetadataKind.Header)));
         reader.ReadUInt64();
-        reader.ReadUInt64();
         ulong prepared = reader.ReadUInt64();
         return reader.Failed || (prepared != 0 && !store.Versions.Contains(prepared)) ? throw HeaderDamaged() : prepared;
     }
 
     // Of this version, or of whichever the store is.
-    private void LoadHeader(ulong? number, out ulong usedBytes, out SequenceNumber previous)
+    private void LoadHeader(ulong? number, out SequenceNumber previous)
     {
-        usedBytes = 0;
         previous = default;
         LastCheckpoint = new SequenceNumber(number ?? 0);
         LastCheckpointAnnex = default;
@@ -227,7 +224,6 @@ public sealed partial class ConformanceWrapper
         ulong stored = reader.ReadUInt64();
         bool isRight = stored == (number ?? stored);
         LastCheckpoint = new SequenceNumber(stored);
-        usedBytes = reader.ReadUInt64();
         reader.ReadUInt64();
         previous = new SequenceNumber(reader.ReadUInt64());
         checkpointTime = new Timestamp(reader.ReadInt64());

@@ -240,7 +240,7 @@ public sealed partial class ConformanceWrapper
         if (keepOrphan && context.Session != SessionId.None)
         {
             target.OrphanOf = context.Session;
-            store.WriteMetadata(MetadataKey.OfSession(context.Session.Value, target.Index), [1]);
+            store.WriteMetadata(MetadataKey.OfSession(context.Session.Value, target.Index), OrphanMark);
         }
         else
         {

@@ -21,6 +21,9 @@ public sealed partial class ConformanceWrapper : IFileService
     // A directory's length grows by this with each entry.
     internal const uint EntryBytes = 32;
 
+    /// <summary>The value of an orphan's record.</summary>
+    internal static ReadOnlySpan<byte> OrphanMark => [1];
+
     private readonly IBackingStore store;
     private readonly VolumeLimits limits;
     private readonly uint rootUid;
@@ -83,8 +86,8 @@ public sealed partial class ConformanceWrapper : IFileService
         this.limits = limits;
         guard = new ReadGuard(store, new NoDamage());
         caller = new Caller(Credentials.Superuser, ExportEntry.Full);
-        LoadHeader(null, out ulong usedBytes, out SequenceNumber previous);
-        LoadState(usedBytes, previous);
+        LoadHeader(null, out SequenceNumber previous);
+        LoadState(previous);
     }
 
     private Timestamp Now => context.Now;

@@ -76,9 +76,9 @@ public interface IFileService : IDisposable
 
     /// <summary>
     /// Keeps the present state, together with <paramref name="annex"/> (the caller's own state), as checkpoint
-    /// <paramref name="number"/>, which is above all others. Quick, whatever the size of the state; operations may go on.
+    /// <paramref name="number"/>, which is above all others, taken at <paramref name="time"/> (agreed). Quick, whatever the size of the state; operations may go on.
     /// </summary>
-    void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex);
+    void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex);
 
     /// <summary>The work on the earliest checkpoint that was begun and not finished; one at a time.</summary>
     ICheckpointWork PrepareCheckpoint();

@@ -36,23 +36,27 @@ internal sealed class KeptSnapshots
     /// <summary>All of them, by name.</summary>
     public IReadOnlyCollection<KeptSnapshot> All => names.Values;
 
-    /// <summary>Covers all of them; zero for none. SHA-256( for each by name: u32 length, name, u64 number, u8 slot ).</summary>
-    public Digest Digest
+    /// <summary>All of them as they are hashed, for each by name: u32 length, name, u64 number, u8 slot.</summary>
+    public byte[] Encode()
     {
-        get
+        var writer = new MessageWriter();
+        foreach (KeptSnapshot kept in names.Values)
         {
-            if (names.Count == 0)
-                return Digest.Zero;
-            var writer = new MessageWriter();
-            foreach (KeptSnapshot kept in names.Values)
-            {
-                writer.WriteBytes(kept.Name);
-                writer.WriteUInt64(kept.Number);
-                writer.WriteByte((byte)kept.Slot);
-            }
-
-            return Digest.Of(writer.Written);
+            writer.WriteBytes(kept.Name);
+            writer.WriteUInt64(kept.Number);
+            writer.WriteByte((byte)kept.Slot);
         }
+
+        return writer.ToArray();
+    }
+
+    /// <summary>Writes what <see cref="Encode"/> made into a store that has none; false when it is nothing of the kind.</summary>
+    public static bool TryInstall(IBackingStore target, ReadOnlyMemory<byte> record)
+    {
+        var reader = new MessageReader(record);
+        while (reader.Remaining > 0 && !reader.Failed)
+            Write(target, reader.ReadBytes(Specification.MaximumNameBytes).Span, reader.ReadUInt64(), reader.ReadByte());
+        return !reader.Failed;
     }
 
     /// <summary>Whether some name keeps this checkpoint.</summary>
@@ -69,10 +73,7 @@ internal sealed class KeptSnapshots
             return null;
         var added = new KeptSnapshot(name.ToArray(), number, slot);
         names.Add(added.Name, added);
-        Span<byte> value = stackalloc byte[sizeof(ulong) + 1];
-        BinaryPrimitives.WriteUInt64LittleEndian(value, number);
-        value[sizeof(ulong)] = (byte)slot;
-        target.WriteMetadata(KeyOf(name), value);
+        Write(target, name, number, (byte)slot);
         return added;
     }
 
@@ -90,6 +91,14 @@ internal sealed class KeptSnapshots
     /// <summary>The number that a name is in its only spelling.</summary>
     public static ulong? ParseNumber(ReadOnlySpan<byte> name) =>
         IsNumber(name) && name[0] != (byte)'0' && ulong.TryParse(Encoding.ASCII.GetString(name), out ulong number) && number <= long.MaxValue ? number : null;
+
+    private static void Write(IBackingStore target, ReadOnlySpan<byte> name, ulong number, byte slot)
+    {
+        Span<byte> value = stackalloc byte[sizeof(ulong) + 1];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, number);
+        value[sizeof(ulong)] = slot;
+        target.WriteMetadata(KeyOf(name), value);
+    }
 
     private static byte[] KeyOf(ReadOnlySpan<byte> name) => [.. MetadataKey.Of(MetadataKind.KeptSnapshot), .. name];
 }

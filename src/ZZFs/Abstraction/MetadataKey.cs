@@ -29,6 +29,9 @@ internal enum MetadataKind : byte
 
     /// <summary>(name) → the checkpoint that is kept by it.</summary>
     KeptSnapshot = 8,
+
+    /// <summary>How many bytes count against the volume.</summary>
+    Totals = 9,
 }
 
 /// <summary>Builds keys: the kind, then numbers in big-endian so that bytes sort as numbers do, then a name.</summary>
@@ -70,6 +73,11 @@ internal static class MetadataKey
         name.CopyTo(key.AsSpan(5));
         return key;
     }
+
+    /// <summary>The session of an orphan's key.</summary>
+    public static ulong SessionOf(ReadOnlySpan<byte> key) => key.Length == 1 + sizeof(ulong) + sizeof(uint)
+        ? BinaryPrimitives.ReadUInt64BigEndian(key[1..])
+        : throw new StoreDamagedException("the store is damaged: an orphan's key is none");
 
     /// <summary>The number at the end of a key.</summary>
     public static uint LastNumber(ReadOnlySpan<byte> key) => key.Length > sizeof(uint)

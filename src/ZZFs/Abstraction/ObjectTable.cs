@@ -125,7 +125,7 @@ internal sealed class ObjectTable
         foreach (ObjectRecord record in cache.Sorted())
             WriteIfChanged(record);
         Invariant.That(unwritten.Count == 0);
-        allocation.WriteBack();
+        allocation.WriteBack(changes);
     }
 
     private void WriteIfChanged(ObjectRecord record)

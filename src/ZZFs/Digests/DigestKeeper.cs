@@ -96,8 +96,10 @@ internal sealed class DigestKeeper
             root = SetObject(view, record, all, root, mayGoOn);
         }
 
-        AddKeptSnapshots(view);
-        return Finish(number, root, 0, isRebuild: true, mayGoOn);
+        for (uint chunk = 0; view.ReadMetadata(MetadataKey.Of(MetadataKind.Allocation, chunk)) is not null; chunk++)
+            AddSystemPlace(view, SystemPlace.OfAllocation(chunk));
+        AddSystemPlace(view, SystemPlace.Kept);
+        return Finish(view, number, root, 0, isRebuild: true, mayGoOn);
     }
 
     private Digest? Follow(IStoreView view, ulong number, StateChanges changes, Func<bool> mayGoOn)
@@ -108,9 +110,9 @@ internal sealed class DigestKeeper
         {
             if (!mayGoOn())
                 return Abandon(changes.Previous, isRebuild: false);
-            if (index == SnapshotId.KeptPlace)
+            if (index >= SystemPlace.First)
             {
-                AddKeptSnapshots(view);
+                AddSystemPlace(view, index);
                 continue;
             }
 
@@ -119,11 +121,10 @@ internal sealed class DigestKeeper
             root = SetObject(view, record, change, root, mayGoOn);
         }
 
-        return Finish(number, root, changes.Previous, isRebuild: false, mayGoOn);
+        return Finish(view, number, root, changes.Previous, isRebuild: false, mayGoOn);
     }
 
-    // The last place of all.
-    private void AddKeptSnapshots(IStoreView view) => edits.Add(new DigestEdit(SnapshotId.KeptPlace, new KeptSnapshots(view).Digest));
+    private void AddSystemPlace(IStoreView view, uint place) => edits.Add(new DigestEdit(place, SystemPlace.DigestOf(view, place)));
 
     private Digest SetObject(IStoreView view, ObjectRecord record, ObjectChanges changes, Digest root, Func<bool> mayGoOn)
     {
@@ -148,8 +149,7 @@ internal sealed class DigestKeeper
         }
 
         ObjectsHashed++;
-        Digest locks = StateDigest.OfLocks(view, record.Index);
-        edits.Add(new DigestEdit(record.Index, StateDigest.OfObject(record, digests.Xattrs, digests.Content, locks, scratch)));
+        edits.Add(new DigestEdit(record.Index, StateDigest.OfObject(record, ObjectParts.Of(view, record, digests), scratch)));
         return edits.Count < EditsTogether ? root : SetEdits(root);
     }
 
@@ -182,8 +182,11 @@ internal sealed class DigestKeeper
         return new ObjectDigests(record.Generation, leaves, content, xattrs);
     }
 
-    private Digest? Finish(ulong number, Digest root, ulong previous, bool isRebuild, Func<bool> mayGoOn)
+    private Digest? Finish(IStoreView view, ulong number, Digest root, ulong previous, bool isRebuild, Func<bool> mayGoOn)
     {
+        root = SetEdits(root);
+        foreach (uint place in SystemPlace.Always)
+            AddSystemPlace(view, place);
         root = SetEdits(root);
         if (!mayGoOn())
             return Abandon(previous, isRebuild);

@@ -20,7 +20,7 @@ internal static class DigestPath
         Digest found = root;
         for (int level = DigestTree.Height(leaves); level > 0 && !found.IsZero; level--)
         {
-            byte[] children = nodes.Read(level, leaf >> DigestTree.FanOutBits * level)
+            byte[] children = nodes.Read(level, leaf >> DigestTree.FanOutBits * level, found)
                 ?? throw new StoreDamagedException("a node of a digest tree is missing");
             writer.WriteUInt16((ushort)(children.Length / Digest.SizeBytes));
             writer.WriteRaw(children);

@@ -6,8 +6,11 @@ namespace ZZFs.Digests;
 /// <summary>The inner nodes of a <see cref="DigestTree"/>, to be read.</summary>
 internal interface IDigestNodeReader
 {
-    /// <summary>The digests of a node's children up to the last that isn't zero; null for a node of zeros.</summary>
-    byte[]? Read(int level, ulong number);
+    /// <summary>The digests of a node's children up to the last that isn't zero; null when it isn't there.</summary>
+    /// <param name="level">Its level.</param>
+    /// <param name="number">Its number.</param>
+    /// <param name="expected">Its digest, which isn't zero: what one who has to fetch it asks for.</param>
+    byte[]? Read(int level, ulong number, in Digest expected);
 }
 
 /// <summary>Where the inner nodes of a <see cref="DigestTree"/> are kept.</summary>
@@ -74,7 +77,7 @@ internal static class DigestTree
 
         for (; height > newHeight && !root.IsZero; height--)
         {
-            byte[]? children = nodes.Read(height, 0);
+            byte[]? children = nodes.Read(height, 0, root);
             if (children is not { Length: Digest.SizeBytes })
                 throw Damaged();
             nodes.Remove(height, 0, 0);
@@ -87,7 +90,7 @@ internal static class DigestTree
     /// <summary>Sets leaves, given in ascending order, in a tree of <paramref name="leaves"/> leaves.</summary>
     /// <returns>The new root.</returns>
     public static Digest Set(IDigestNodes nodes, Digest root, ulong leaves, ReadOnlySpan<DigestEdit> edits) =>
-        edits.IsEmpty ? root : Set(nodes, Height(leaves), edits);
+        edits.IsEmpty ? root : Set(nodes, Height(leaves), root, edits);
 
     /// <summary>Makes the leaves from <paramref name="first"/> to <paramref name="last"/>, both included, absent.</summary>
     /// <returns>The new root.</returns>
@@ -104,7 +107,7 @@ internal static class DigestTree
         return Digest.Of(node[..(HeaderBytes + children.Length)]);
     }
 
-    private static Digest Set(IDigestNodes nodes, int level, ReadOnlySpan<DigestEdit> edits)
+    private static Digest Set(IDigestNodes nodes, int level, Digest current, ReadOnlySpan<DigestEdit> edits)
     {
         if (level == 0)
         {
@@ -114,7 +117,7 @@ internal static class DigestTree
 
         ulong number = edits[0].Leaf >> FanOutBits * level;
         Span<byte> node = stackalloc byte[HeaderBytes + (FanOut * Digest.SizeBytes)];
-        Load(nodes, level, number, node[HeaderBytes..]);
+        Load(nodes, level, number, current, node[HeaderBytes..]);
         int childShift = FanOutBits * (level - 1);
         while (!edits.IsEmpty)
         {
@@ -122,7 +125,8 @@ internal static class DigestTree
             int count = 1;
             while (count < edits.Length && edits[count].Leaf >> childShift == child)
                 count++;
-            Set(nodes, level - 1, edits[..count]).CopyTo(Child(node, child));
+            Span<byte> slot = Child(node, child);
+            Set(nodes, level - 1, new Digest(slot), edits[..count]).CopyTo(slot);
             edits = edits[count..];
         }
 
@@ -143,7 +147,7 @@ internal static class DigestTree
         }
 
         Span<byte> node = stackalloc byte[HeaderBytes + (FanOut * Digest.SizeBytes)];
-        Load(nodes, level, number, node[HeaderBytes..]);
+        Load(nodes, level, number, current, node[HeaderBytes..]);
         int childShift = FanOutBits * (level - 1);
         for (ulong child = Math.Max(first, low) >> childShift; child <= Math.Min(last, high) >> childShift; child++)
         {
@@ -157,9 +161,9 @@ internal static class DigestTree
     private static Span<byte> Child(Span<byte> node, ulong child) =>
         node.Slice(HeaderBytes + ((int)(child % FanOut) * Digest.SizeBytes), Digest.SizeBytes);
 
-    private static void Load(IDigestNodes nodes, int level, ulong number, Span<byte> children)
+    private static void Load(IDigestNodes nodes, int level, ulong number, in Digest current, Span<byte> children)
     {
-        byte[] stored = nodes.Read(level, number) ?? [];
+        byte[] stored = current.IsZero ? [] : nodes.Read(level, number, current) ?? throw Damaged();
         if (stored.Length > children.Length || stored.Length % Digest.SizeBytes != 0)
             throw Damaged();
         stored.CopyTo(children);

@@ -1,4 +1,5 @@
 using Agreement.Messages;
+using ZZFs.Abstraction;
 using ZZFs.Stores;
 
 namespace ZZFs.Digests;
@@ -35,4 +36,17 @@ internal readonly record struct ObjectDigests(ulong Generation, ulong Leaves, Di
         byte[] key = DigestKey.Of(DigestKind.Object, index);
         store.Remove(key, [.. key, 0]);
     }
+}
+
+/// <summary>The digests of what is hashed apart from an object's record.</summary>
+/// <param name="Xattrs">Of its extended attributes.</param>
+/// <param name="Content">Of its content.</param>
+/// <param name="Locks">Of its locks.</param>
+/// <param name="Names">Of where its names are.</param>
+internal readonly record struct ObjectParts(Digest Xattrs, Digest Content, Digest Locks, Digest Names)
+{
+    /// <summary>Of an object with known content; locks and names are hashed here, since they are short.</summary>
+    public static ObjectParts Of(IStoreView view, ObjectRecord record, in ObjectDigests known) => record.Type == ObjectType.Null
+        ? default
+        : new ObjectParts(known.Xattrs, known.Content, StateDigest.OfLocks(view, record.Index), StateDigest.OfNames(view, record));
 }

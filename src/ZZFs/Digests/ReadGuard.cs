@@ -143,7 +143,7 @@ internal sealed class ReadGuard : IDisposable
         if (known is { } found)
         {
             scratch.Clear();
-            StateDigest.EncodeObject(file, found.Xattrs, found.Content, StateDigest.OfLocks(store, file.Index), scratch);
+            StateDigest.EncodeObject(file, ObjectParts.Of(store, file, found), scratch);
             byte[] node = digests!.Read(DigestKey.OfNode(DigestKind.ArrayNode, 0, 1, file.Index / DigestTree.FanOut)) ?? [];
             int offset = (int)(file.Index % DigestTree.FanOut) * Digest.SizeBytes;
             bool isUnchanged = found.Generation == file.Generation && offset < node.Length

@@ -83,15 +83,20 @@ internal sealed class Scrubber
             objectsRead++;
         }
 
-        if (mayGoOn())
-            Try(ObjectId.Root.Index, () => CheckKeptSnapshots(tree.Leaf(SnapshotId.KeptPlace)));
+        for (uint chunk = 0; chunk <= (isThere ? 0 : objectsRead) / AllocationMap.ChunkPlaces && mayGoOn(); chunk++)
+            CheckSystemPlace(tree, SystemPlace.OfAllocation(chunk), "the map of places in use is wrong");
+        foreach (uint place in SystemPlace.Lists)
+        {
+            if (mayGoOn())
+                CheckSystemPlace(tree, place, place == SystemPlace.Kept ? "the names of snapshots are wrong" : "the lists beside the objects are wrong");
+        }
     }
 
-    private void CheckKeptSnapshots(Digest expected)
+    private void CheckSystemPlace(Tree tree, uint place, string wrong) => Try(ObjectId.Root.Index, () =>
     {
-        if (new KeptSnapshots(view).Digest != expected)
-            Found(ObjectId.Root.Index, "the names of snapshots are wrong");
-    }
+        if (SystemPlace.DigestOf(view, place) != tree.Leaf(place))
+            Found(ObjectId.Root.Index, wrong);
+    });
 
     private bool CheckObject(uint index, Digest expected, Func<bool> mayGoOn)
     {
@@ -113,7 +118,7 @@ internal sealed class Scrubber
         }
 
         scratch.Clear();
-        StateDigest.EncodeObject(record, known.Xattrs, known.Content, StateDigest.OfLocks(view, index), scratch);
+        StateDigest.EncodeObject(record, ObjectParts.Of(view, record, known), scratch);
         if (StateDigest.OfEncodedObject(scratch.Written) != expected)
             Found(index, "its attributes are wrong");
         if (record.Type == ObjectType.Null)

@@ -14,8 +14,19 @@ namespace ZZFs.Digests;
 /// <param name="Xattrs">Their digest.</param>
 /// <param name="Content">Digest of its content.</param>
 /// <param name="Locks">Digest of its locks.</param>
+/// <param name="Directory">The directory of its name, if it has one name.</param>
+/// <param name="Names">Digest of where its names are, if it has several.</param>
 public sealed record ProvenObject(
-    uint Index, ulong Generation, Attributes? Attributes, SessionId OrphanOf, uint XattrBytes, Digest Xattrs, Digest Content, Digest Locks);
+    uint Index,
+    ulong Generation,
+    Attributes? Attributes = null,
+    SessionId OrphanOf = default,
+    uint XattrBytes = 0,
+    uint Directory = 0,
+    Digest Xattrs = default,
+    Digest Content = default,
+    Digest Locks = default,
+    Digest Names = default);
 
 /// <summary>
 /// Verifies proofs about single things in a state, against nothing but the state's digest. The bytes may come from anybody:
@@ -142,19 +153,19 @@ public static class StateProof
         }
 
         if (digest.IsZero)
-            return new ProvenObject(index, 0, null, SessionId.None, 0, default, default, default);
+            return new ProvenObject(index, 0);
         ReadOnlyMemory<byte> encoded = reader.ReadBytes(MaximumBytes);
         return !reader.Failed && StateDigest.OfEncodedObject(encoded.Span) == digest ? DecodeObject(encoded, index) : null;
     }
 
-    private static ProvenObject? DecodeObject(ReadOnlyMemory<byte> encoded, uint index)
+    internal static ProvenObject? DecodeObject(ReadOnlyMemory<byte> encoded, uint index)
     {
         var reader = new MessageReader(encoded);
         if (reader.ReadUInt32() != index)
             return null;
         ulong generation = reader.ReadUInt64();
         if (reader.Complete)
-            return new ProvenObject(index, generation, null, SessionId.None, 0, default, default, default);
+            return new ProvenObject(index, generation);
         Attributes attributes = OperationCodec.ReadAttributes(ref reader);
         var proven = new ProvenObject(
             index,
@@ -162,6 +173,8 @@ public static class StateProof
             attributes,
             new SessionId(reader.ReadUInt64()),
             reader.ReadUInt32(),
+            reader.ReadUInt32(),
+            reader.ReadDigest(),
             reader.ReadDigest(),
             reader.ReadDigest(),
             reader.ReadDigest());

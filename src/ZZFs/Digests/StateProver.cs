@@ -110,7 +110,7 @@ public sealed class StateProver(IStoreView view, IDigestView digests, VolumeLimi
         if (record.Type != ObjectType.Null)
             known = ObjectDigests.Read(digests, index) ?? throw Missing(index);
         part.Clear();
-        StateDigest.EncodeObject(record, known.Xattrs, known.Content, StateDigest.OfLocks(view, index), part);
+        StateDigest.EncodeObject(record, ObjectParts.Of(view, record, known), part);
         writer.WriteBytes(part.Written);
         return record.Type != ObjectType.Null;
     }
@@ -202,6 +202,6 @@ public sealed class StateProver(IStoreView view, IDigestView digests, VolumeLimi
 
     private sealed class TreeReader(IDigestView view, DigestKind kind, uint index) : IDigestNodeReader
     {
-        public byte[]? Read(int level, ulong number) => view.Read(DigestKey.OfNode(kind, index, level, number));
+        public byte[]? Read(int level, ulong number, in Digest expected) => view.Read(DigestKey.OfNode(kind, index, level, number));
     }
 }

@@ -1,3 +1,4 @@
+using Agreement.Messages;
 using ZZFs.Abstraction;
 
 namespace ZZFs.Digests;
@@ -11,7 +12,7 @@ internal sealed class TreeNodes(IDigestMap store, DigestKind kind, uint index) :
     /// <summary>How many nodes were hashed.</summary>
     public long Written { get; private set; }
 
-    public byte[]? Read(int level, ulong number) => store.Read(DigestKey.OfNode(kind, index, level, number));
+    public byte[]? Read(int level, ulong number, in Digest expected) => store.Read(DigestKey.OfNode(kind, index, level, number));
 
     public void Write(int level, ulong number, ReadOnlySpan<byte> children)
     {

@@ -52,10 +52,10 @@ public sealed class CheckpointMeter(IFileService service) : IFileService
     public void EndSession(SessionId session) => service.EndSession(session);
 
     /// <inheritdoc/>
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex)
     {
         long start = Stopwatch.GetTimestamp();
-        service.BeginCheckpoint(number, annex);
+        service.BeginCheckpoint(number, time, annex);
         pausedTicks += Stopwatch.GetTimestamp() - start;
         Begun++;
     }

@@ -24,6 +24,7 @@ public sealed partial class ExecutionReplica
     private readonly List<Checkpoint> ownCheckpoints = [];
     private readonly MessageWriter annex = new(4096);
     private SequenceNumber lastCheckpoint;
+    private SequenceNumber lastBegun;
     private CheckpointSchedule schedule;
 
     // The executed number at which a checkpoint is due that can't begin yet, or 0; execution waits there.
@@ -137,8 +138,9 @@ public sealed partial class ExecutionReplica
 
         isWaiting = false;
         WriteAnnex();
-        service.BeginCheckpoint(due, annex.Written);
+        service.BeginCheckpoint(due, lastTimestamp, annex.Written);
         begun.Add(StateAt(due, default, annex.Written));
+        lastBegun = due;
         due = default;
         return true;
     }
@@ -214,7 +216,8 @@ public sealed partial class ExecutionReplica
             SendCheckpoint(checkpoint, new Recipients(allAgreement, 0, null));
     }
 
-    // Layout: incarnation (8), epoch (8), active (4), history (32), chain (32), last timestamp (8), session table.
+    // Layout: incarnation (8), epoch (8), active (4), history (32), chain (32), last timestamp (8), the checkpoint before (8),
+    // session table.
     private void WriteAnnex()
     {
         annex.Clear();
@@ -224,6 +227,7 @@ public sealed partial class ExecutionReplica
         annex.WriteDigest(history);
         annex.WriteDigest(chain);
         annex.WriteInt64(lastTimestamp.Nanoseconds);
+        annex.WriteUInt64(lastBegun.Value);
         sessions.Write(annex);
     }
 
@@ -236,6 +240,7 @@ public sealed partial class ExecutionReplica
         history = reader.ReadDigest();
         chain = reader.ReadDigest();
         lastTimestamp = new Timestamp(reader.ReadInt64());
+        reader.ReadUInt64();
         sessions = SessionTable.Read(ref reader);
         if (!reader.Complete)
             throw new InvalidDataException("the state kept with the last checkpoint can't be read");

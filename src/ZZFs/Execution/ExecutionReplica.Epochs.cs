@@ -21,7 +21,7 @@ public sealed partial class ExecutionReplica
     // Where the service's last checkpoint stands: what is not in it starts from nothing.
     private void ReadCheckpoint()
     {
-        lastCheckpoint = service.LastCheckpoint;
+        lastCheckpoint = lastBegun = service.LastCheckpoint;
         if (lastCheckpoint.Value > 0)
         {
             ReadAnnex(service.LastCheckpointAnnex);

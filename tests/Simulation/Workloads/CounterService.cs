@@ -50,7 +50,7 @@ internal sealed class CounterService : IFileService
     {
     }
 
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) =>
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex) =>
         begun.Add(new Version(number, annex.ToArray(), new SortedDictionary<uint, ulong>(counters)));
 
     public ICheckpointWork PrepareCheckpoint() => begun[0];

@@ -50,11 +50,11 @@ internal sealed class RecordingService(IFileService service) : IFileService
         history.Add(new Executed(new OperationContext(default, session, default, ExportEntry.Full), default, default));
     }
 
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex)
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex)
     {
         lengths[number.Value] = history.Count;
         prepared.Remove(number.Value);
-        service.BeginCheckpoint(number, annex);
+        service.BeginCheckpoint(number, time, annex);
     }
 
     public ICheckpointWork PrepareCheckpoint() => current = new Work(this, service.PrepareCheckpoint());

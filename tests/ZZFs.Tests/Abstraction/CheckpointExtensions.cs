@@ -10,7 +10,7 @@ internal static class CheckpointExtensions
     /// <returns>The digest of the abstract state.</returns>
     public static Digest TakeCheckpoint(this IFileService service, SequenceNumber number, ReadOnlySpan<byte> annex)
     {
-        service.BeginCheckpoint(number, annex);
+        service.BeginCheckpoint(number, new Timestamp((long)number.Value), annex);
         ICheckpointWork work = service.PrepareCheckpoint();
         work.Run();
         Digest digest = service.FinishCheckpoint(work);

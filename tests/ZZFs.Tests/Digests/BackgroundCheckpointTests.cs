@@ -30,7 +30,7 @@ public sealed class BackgroundCheckpointTests : IDisposable
             random.NextBytes(data);
             foreach (FileServiceDriver driver in (FileServiceDriver[])[fs, twin])
                 Change(driver, number, data);
-            service.BeginCheckpoint(new SequenceNumber(number), [(byte)number]);
+            service.BeginCheckpoint(new SequenceNumber(number), default, [(byte)number]);
             ICheckpointWork work = service.PrepareCheckpoint();
             var thread = new Thread(work.Run);
             thread.Start();
@@ -59,7 +59,7 @@ public sealed class BackgroundCheckpointTests : IDisposable
             var twin = new FileServiceDriver(expected);
             Change(twin, number, new byte[] { 1, 2, 3 });
             digests.Add(twin.Checkpoint(number));
-            service.BeginCheckpoint(new SequenceNumber(number), []);
+            service.BeginCheckpoint(new SequenceNumber(number), default, []);
         }
 
         foreach (Digest digest in digests)
@@ -83,10 +83,10 @@ public sealed class BackgroundCheckpointTests : IDisposable
         Change(fs, 1, new byte[] { 1 });
         Digest first = fs.Checkpoint(1);
         Change(fs, 2, new byte[] { 2 });
-        service.BeginCheckpoint(new SequenceNumber(2), [22]);
+        service.BeginCheckpoint(new SequenceNumber(2), default, [22]);
         ICheckpointWork work = service.PrepareCheckpoint();
         Change(fs, 3, new byte[] { 3 });
-        service.BeginCheckpoint(new SequenceNumber(3), [33]);
+        service.BeginCheckpoint(new SequenceNumber(3), default, [33]);
         Change(fs, 4, new byte[] { 4 });
         if (isPrepared)
             work.Run();
@@ -128,7 +128,7 @@ public sealed class BackgroundCheckpointTests : IDisposable
         {
             for (ulong i = 0; i < 20; i++)
                 Change(fs, (number * 100) + i, new byte[] { 1, 2, 3 });
-            service.BeginCheckpoint(new SequenceNumber(number), []);
+            service.BeginCheckpoint(new SequenceNumber(number), default, []);
             ICheckpointWork work = service.PrepareCheckpoint();
             var thread = new Thread(work.Run);
             thread.Start();
@@ -155,7 +155,7 @@ public sealed class BackgroundCheckpointTests : IDisposable
         Change(fs, 1, new byte[] { 1 });
         Digest first = fs.Checkpoint(1);
         Change(fs, 2, new byte[] { 2 });
-        service.BeginCheckpoint(new SequenceNumber(2), []);
+        service.BeginCheckpoint(new SequenceNumber(2), default, []);
         ICheckpointWork work = service.PrepareCheckpoint();
         service.Rollback();
         work.Run();
@@ -258,7 +258,7 @@ public sealed class BackgroundCheckpointTests : IDisposable
         using var service = new ConformanceWrapper(store, digests, VolumeLimits.Default);
         for (ulong number = 10; number <= 60; number += 10)
         {
-            service.BeginCheckpoint(new SequenceNumber(number), []);
+            service.BeginCheckpoint(new SequenceNumber(number), default, []);
             ICheckpointWork work = service.PrepareCheckpoint();
             work.Run();
             service.FinishCheckpoint(work);

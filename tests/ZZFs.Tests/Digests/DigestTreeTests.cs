@@ -94,7 +94,7 @@ public class DigestTreeTests
     {
         public SortedDictionary<(int Level, ulong Number), byte[]> Nodes { get; } = [];
 
-        public byte[]? Read(int level, ulong number) => Nodes.GetValueOrDefault((level, number));
+        public byte[]? Read(int level, ulong number, in Digest expected) => Nodes.GetValueOrDefault((level, number));
 
         public void Write(int level, ulong number, ReadOnlySpan<byte> children) => Nodes[(level, number)] = children.ToArray();
 

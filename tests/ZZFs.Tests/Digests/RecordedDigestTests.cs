@@ -17,10 +17,10 @@ public class RecordedDigestTests
         var fs = new FileServiceDriver(service);
         Assert.Equal(
             [
-                "4a52e31f9886d0eb611f1129fe7d06c8509e38a875ad76f09310f5113149c63b",
-                "f4480b49f2fc3517ea4e8c49491335d804e434a7d6c65b967aa635920797ccb4",
-                "dbbcfaaeb0c04f09378ce03e837c619aec20e5e92e7a6886a4b06b5c0f5eafab",
-                "04bf7ec053e9d5cdc8f9a372db82dd70be2fe91047b4943f0f311ef9cbf285b7",
+                "ca6219bf97aef30b814a6634e47ccd762cf6072ec69e23bbd8450e1d6f6389df",
+                "cc7dd6fb21bb823c6b3c65e5d670ec5b2de65fdd0c7f48eb35fe1b981c9db070",
+                "11807d6d801a5e9e66fbfd11d52e4c9df917eded8766df24936db2c490696321",
+                "7a52b1d64b35e8a3be2e158a6715dd0861edae9ff38ee43fc6aa63f597a4f183",
             ],
             Run(fs).Select(digest => digest.ToString()));
     }

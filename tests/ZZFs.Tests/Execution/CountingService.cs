@@ -53,7 +53,7 @@ internal sealed class CountingService : IFileService
 
     public void EndSession(SessionId session) => Ended.Add(session);
 
-    public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => begun.Add(new Work(number, Writes, annex.ToArray()));
+    public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex) => begun.Add(new Work(number, Writes, annex.ToArray()));
 
     public ICheckpointWork PrepareCheckpoint() => begun[0];
 

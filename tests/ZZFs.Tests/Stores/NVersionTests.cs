@@ -63,7 +63,7 @@ public sealed class NVersionTests(ZfsSystem zfs)
 
         public void EndSession(SessionId session) => service.EndSession(session);
 
-        public void BeginCheckpoint(SequenceNumber number, ReadOnlySpan<byte> annex) => service.BeginCheckpoint(number, annex);
+        public void BeginCheckpoint(SequenceNumber number, Timestamp time, ReadOnlySpan<byte> annex) => service.BeginCheckpoint(number, time, annex);
 
         public ICheckpointWork PrepareCheckpoint() => service.PrepareCheckpoint();
 
