@@ -35,4 +35,7 @@ public static class Limits
 
     /// <summary>Most slots of one session: requests in flight.</summary>
     public const int MaximumSlots = 256;
+
+    /// <summary>Most votes in one call to a controller: a RECOVER and a SLEEP of each agreement replica.</summary>
+    public const int MaximumVotesPerCall = 2 * ((3 * MaximumFaults) + 1);
 }

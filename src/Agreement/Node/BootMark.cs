@@ -46,17 +46,6 @@ internal sealed class BootMark
     /// <summary>Notes a clean stop; everything else must be on disk by then.</summary>
     public void Stop() => Write(Stopped);
 
-    // Written aside and renamed: a mark that is torn by a loss of power would say nothing.
-    private void Write(string state)
-    {
-        string aside = path + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes($"{bootId} {state}\n"));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, path, overwrite: true);
-        new LogSync([], Path.GetDirectoryName(path)).Sync();
-    }
+    // Not in place: a mark that is torn by a loss of power would say nothing.
+    private void Write(string state) => DurableFile.Replace(path, System.Text.Encoding.ASCII.GetBytes($"{bootId} {state}\n"));
 }
