@@ -57,7 +57,8 @@ finish() {
 
 # What a test calls, and the Debian package that has it.
 tools='git:git cc:gcc gcc:gcc make:make sqlite3:sqlite3 rsync:rsync tar:tar postmark:postmark fusermount3:fuse3 bindfs:bindfs
-spin:spin mkfs.btrfs:btrfs-progs zfs:zfs-fuse setfattr:attr setfacl:acl flock:util-linux unshare:util-linux su:util-linux'
+spin:spin mkfs.btrfs:btrfs-progs zfs:zfs-fuse setfattr:attr setfacl:acl flock:util-linux unshare:util-linux su:util-linux
+virsh:libvirt-clients'
 
 missing_packages() {
   local pair

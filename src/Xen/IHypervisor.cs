@@ -11,6 +11,9 @@ public enum GuestState
 
     /// <summary>It is held: it keeps its memory and gets no processor time.</summary>
     Paused,
+
+    /// <summary>What it needs to go on is on disk; it uses neither memory nor processor.</summary>
+    Hibernated,
 }
 
 /// <summary>The hypervisor, or what stands in for one, failed. The message is one sentence without a full stop.</summary>
@@ -35,7 +38,10 @@ public sealed class HypervisorException : Exception
 /// </summary>
 public interface IHypervisor : IAsyncDisposable
 {
-    /// <summary>What the guest does now.</summary>
+    /// <summary>What the guest is and how it is held, for people: the end of a sentence that begins "runs as".</summary>
+    string Description { get; }
+
+    /// <summary>What the guest does, as far as is known without asking.</summary>
     GuestState State { get; }
 
     /// <summary>The process that the guest's processor time and memory are counted in; null while there is none.</summary>
@@ -48,6 +54,16 @@ public interface IHypervisor : IAsyncDisposable
     /// <exception cref="HypervisorException">One won't go away.</exception>
     Task RemoveLeftoversAsync();
 
+    /// <summary>
+    /// Takes over from an earlier controller: a guest that outlives its controller is found as it is, any other is ended.
+    /// </summary>
+    /// <exception cref="HypervisorException">It can't be found out, or one won't go away.</exception>
+    Task AttachAsync();
+
+    /// <summary>Asks what the guest does, since others may have had their hands on it; <see cref="State"/> then says so.</summary>
+    /// <exception cref="HypervisorException">It can't be found out.</exception>
+    Task<GuestState> CheckAsync();
+
     /// <summary>Starts the guest; there must be none.</summary>
     /// <param name="paused">Whether it is held before its program's first instruction.</param>
     /// <exception cref="HypervisorException">It could not be started.</exception>
@@ -57,11 +73,21 @@ public interface IHypervisor : IAsyncDisposable
     /// <exception cref="HypervisorException">There is no guest, or it won't be held.</exception>
     Task PauseAsync();
 
-    /// <summary>Lets a paused guest go on. Waking a running one does nothing.</summary>
+    /// <summary>
+    /// Puts what the guest needs to go on on disk and frees its memory. Where memory can't be saved, it is asked to end, and
+    /// ended by force after <paramref name="grace"/>. Hibernating a hibernated one does nothing.
+    /// </summary>
+    /// <exception cref="HypervisorException">There is no guest, or it could not be saved.</exception>
+    Task HibernateAsync(TimeSpan grace);
+
+    /// <summary>Lets a paused or hibernated guest go on. Waking a running one does nothing.</summary>
     /// <exception cref="HypervisorException">There is no guest, or it stays held.</exception>
     Task ResumeAsync();
 
-    /// <summary>Completes when the guest has ended, whoever ended it; at once when there is none.</summary>
+    /// <summary>
+    /// Completes when the guest has ended, whoever ended it; at once when there is none. The one member that may be called
+    /// while another is at work.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The caller gave up waiting.</exception>
     Task WaitForEndAsync(CancellationToken cancellation);
 

@@ -14,7 +14,7 @@ public sealed record GuestProgram(string Name, IReadOnlyList<string> Command, st
 
 /// <summary>
 /// Stands in for a hypervisor where there is none: the guest is a process, held by the best freezer that the machine has.
-/// A process can't be hibernated; held, it keeps its memory.
+/// A process that hibernates is ended: what it needs is on disk anyway, and waking it is starting it.
 /// </summary>
 public sealed class ProcessHypervisor : IHypervisor
 {
@@ -26,6 +26,7 @@ public sealed class ProcessHypervisor : IHypervisor
     private readonly IFreezer freezer;
     private volatile Process? guest;
     private volatile bool paused;
+    private volatile bool hibernated;
 
     /// <summary>For one guest program; nothing is started yet.</summary>
     public ProcessHypervisor(GuestProgram program)
@@ -39,11 +40,13 @@ public sealed class ProcessHypervisor : IHypervisor
         this.freezer = freezer;
     }
 
-    /// <summary>What holds the guest: cgroup2, cgroup1 or SIGSTOP.</summary>
-    public string FreezerName => freezer.Name;
+    /// <inheritdoc/>
+    public string Description => $"a process, held by {freezer.Name}";
 
     /// <inheritdoc/>
-    public GuestState State => ProcessId is null ? GuestState.Absent : paused ? GuestState.Paused : GuestState.Running;
+    public GuestState State => ProcessId is not null
+        ? paused ? GuestState.Paused : GuestState.Running
+        : hibernated ? GuestState.Hibernated : GuestState.Absent;
 
     /// <inheritdoc/>
     public int? ProcessId => guest is { HasExited: false } process ? process.Id : null;
@@ -80,6 +83,18 @@ public sealed class ProcessHypervisor : IHypervisor
             File.Delete(program.RecordFile);
     }
 
+    /// <summary>A guest dies with its controller, so that there is none to go on with.</summary>
+    public Task AttachAsync() => RemoveLeftoversAsync();
+
+    /// <inheritdoc/>
+    public Task<GuestState> CheckAsync()
+    {
+        // Only what we hold may be found not to be held: a process that somebody else stopped is his.
+        if (paused && guest is { HasExited: false } process && ProcessUsage.StartTicks(process.Id) is not null)
+            paused = freezer.IsFrozen(process.Id);
+        return Task.FromResult(State);
+    }
+
     /// <inheritdoc/>
     public async Task CreateAsync(bool paused)
     {
@@ -113,7 +128,24 @@ public sealed class ProcessHypervisor : IHypervisor
     public Task PauseAsync() => SetPausedAsync(true);
 
     /// <inheritdoc/>
-    public Task ResumeAsync() => SetPausedAsync(false);
+    public async Task HibernateAsync(TimeSpan grace)
+    {
+        if (State == GuestState.Hibernated)
+            return;
+        if (State == GuestState.Absent)
+            throw new HypervisorException($"{program.Name} does not run");
+        await DestroyAsync(grace);
+        hibernated = true;
+    }
+
+    /// <inheritdoc/>
+    public Task ResumeAsync()
+    {
+        if (State != GuestState.Hibernated)
+            return SetPausedAsync(false);
+        hibernated = false;
+        return CreateAsync(paused: false);
+    }
 
     /// <inheritdoc/>
     public Task WaitForEndAsync(CancellationToken cancellation) =>
@@ -122,6 +154,7 @@ public sealed class ProcessHypervisor : IHypervisor
     /// <inheritdoc/>
     public async Task DestroyAsync(TimeSpan grace)
     {
+        hibernated = false;
         if (guest is not { } process)
             return;
         if (!process.HasExited)

@@ -74,9 +74,12 @@ public sealed record ExecutionEntry(
 /// <summary>A hypervisor controller.</summary>
 /// <param name="Id"><c>h0</c> to <c>h{2f}</c>, in this order.</param>
 /// <param name="Control">Where it serves the control plane.</param>
+/// <param name="Hypervisor">What it holds its execution replica with.</param>
+/// <param name="Sleep">How that sleeps.</param>
 /// <param name="Keys">See <see cref="PartyEntry"/>.</param>
 /// <param name="Certificate">See <see cref="PartyEntry"/>.</param>
-public sealed record ControllerEntry(PartyId Id, IPEndPoint Control, PartyPublicKeys Keys, ReadOnlyMemory<byte> Certificate)
+public sealed record ControllerEntry(
+    PartyId Id, IPEndPoint Control, HypervisorChoice Hypervisor, SleepMode Sleep, PartyPublicKeys Keys, ReadOnlyMemory<byte> Certificate)
     : PartyEntry(Id, Keys, Certificate);
 
 /// <summary>What a client may do; every replica applies it.</summary>

@@ -20,6 +20,15 @@ public sealed record ClusterPlan
     /// <summary>Backing stores of single execution replicas, by index.</summary>
     public IReadOnlyDictionary<int, StoreChoice> StoreOf { get; init; } = new SortedDictionary<int, StoreChoice>();
 
+    /// <summary>What holds the execution replicas that <see cref="HypervisorOf"/> leaves out.</summary>
+    public HypervisorChoice Hypervisor { get; init; } = HypervisorChoice.Process;
+
+    /// <summary>What holds single execution replicas, by index.</summary>
+    public IReadOnlyDictionary<int, HypervisorChoice> HypervisorOf { get; init; } = new SortedDictionary<int, HypervisorChoice>();
+
+    /// <summary>How execution replicas sleep.</summary>
+    public SleepMode Sleep { get; init; } = SleepMode.Paused;
+
     /// <summary>When logs reach the disk.</summary>
     public Durability Durability { get; init; } = Durability.Fsync;
 
@@ -78,10 +87,29 @@ public static class ClusterFactory
             throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"f must be from 1 to {Limits.MaximumFaults}"));
         if (plan.Clients is < 1 or > ClusterFile.MaximumClients)
             throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"the number of clients must be from 1 to {ClusterFile.MaximumClients}"));
-        foreach (int replica in plan.StoreOf.Keys)
+        CheckReplicas(plan, plan.StoreOf.Keys, "a store");
+        CheckReplicas(plan, plan.HypervisorOf.Keys, "a hypervisor");
+        CheckDomains(plan);
+    }
+
+    private static void CheckReplicas(ClusterPlan plan, IEnumerable<int> replicas, string what)
+    {
+        foreach (int replica in replicas)
         {
             if (replica < 0 || replica > 2 * plan.F)
-                throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"there is no execution replica e{replica} to give a store, only e0 to e{2 * plan.F}"));
+                throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture, $"there is no execution replica e{replica} to give {what}, only e0 to e{2 * plan.F}"));
+        }
+    }
+
+    // Two controllers of one machine would pull a domain to and fro. Those of different machines have different domains under one name.
+    private static void CheckDomains(ClusterPlan plan)
+    {
+        var seen = new HashSet<(int Host, HypervisorChoice Choice)>();
+        for (int i = 0; i < (2 * plan.F) + 1; i++)
+        {
+            HypervisorChoice choice = plan.HypervisorOf.GetValueOrDefault(i, plan.Hypervisor);
+            if (choice.Kind != HypervisorKind.Process && !seen.Add((i % Math.Max(plan.Hosts.Count, 1), choice)))
+                throw new ConfigurationException($"{choice} is given to two execution replicas of one machine");
         }
     }
 
@@ -112,7 +140,8 @@ public static class ClusterFactory
             StoreChoice store = plan.StoreOf.GetValueOrDefault(i, plan.Store);
             execution.Add(new ExecutionEntry(PartyId.Execution(i), ports.Next(i), ports.Next(i), store, role, keys, certificate));
             (keys, certificate) = Make(PartyId.Controller(i), ports.Host(i));
-            controllers.Add(new ControllerEntry(PartyId.Controller(i), ports.Next(i), keys, certificate));
+            HypervisorChoice hypervisor = plan.HypervisorOf.GetValueOrDefault(i, plan.Hypervisor);
+            controllers.Add(new ControllerEntry(PartyId.Controller(i), ports.Next(i), hypervisor, plan.Sleep, keys, certificate));
         }
 
         var clients = new List<ClientEntry>();

@@ -112,8 +112,18 @@ public static class ClusterFileReader
             entry.Base64("certificate", KeyBytes));
     }
 
-    private static ControllerEntry ReadController(FieldReader entry, PartyId id) =>
-        new(id, entry.Address("control"), ReadKeys(entry), entry.Base64("certificate", KeyBytes));
+    private static ControllerEntry ReadController(FieldReader entry, PartyId id)
+    {
+        if (!HypervisorChoice.TryParse(entry.Text("hypervisor"), out HypervisorChoice? hypervisor))
+            throw entry.Wrong("hypervisor", "must be " + HypervisorChoice.Forms);
+        return new ControllerEntry(
+            id,
+            entry.Address("control"),
+            hypervisor,
+            entry.OneOf("sleep", ("paused", SleepMode.Paused), ("hibernated", SleepMode.Hibernated)),
+            ReadKeys(entry),
+            entry.Base64("certificate", KeyBytes));
+    }
 
     private static ClientEntry ReadClient(FieldReader entry, PartyId id) =>
         new(id, ReadExport(entry.Object("export")), ReadKeys(entry), entry.Base64("certificate", KeyBytes));

@@ -71,6 +71,10 @@ public static class ClusterFileWriter
                 writer.WriteString("store", execution.Store.ToString());
                 writer.WriteString("initialRole", execution.InitialRole == InitialRole.Active ? "active" : "asleep");
                 break;
+            case ControllerEntry controller:
+                writer.WriteString("hypervisor", controller.Hypervisor.ToString());
+                writer.WriteString("sleep", controller.Sleep == SleepMode.Paused ? "paused" : "hibernated");
+                break;
             case ClientEntry client:
                 writer.WriteStartObject("export");
                 writer.WriteBoolean("readOnly", client.Export.ReadOnly);

@@ -22,6 +22,17 @@ public static class InitCommand
             DefaultValueFactory = _ => StoreChoice.Embedded.ToString(),
         };
         var storeOf = new Option<string[]>("--store-of") { Description = "Backing store of one execution replica, as e1=STORE; may be repeated." };
+        var hypervisor = new Option<string>("--hypervisor")
+        {
+            Description = $"What holds the execution replicas: {HypervisorChoice.Forms}.",
+            DefaultValueFactory = _ => HypervisorChoice.Process.ToString(),
+        };
+        var hypervisorOf = new Option<string[]>("--hypervisor-of") { Description = "What holds one execution replica, as e2=HYPERVISOR; may be repeated." };
+        var sleep = new Option<string>("--sleep")
+        {
+            Description = "paused: sleeping replicas keep their memory and wake fastest; hibernated: they use none.",
+            DefaultValueFactory = _ => "paused",
+        };
         var durability = new Option<string>("--durability")
         {
             Description = "fsync: logs reach the disk when fsync asks and at least every 50 ms; always: before each vote.",
@@ -44,7 +55,7 @@ public static class InitCommand
         Option<bool> json = CommonArguments.Json();
         var command = new ExampleCommand("init", "Make a new cluster directory: keys, certificates and the cluster file.", "zzfs init /srv/cluster --f 1 --clients 2")
         {
-            directory, f, clients, store, storeOf, durability, interval, volumeBytes, volumeObjects, chaos, address, json,
+            directory, f, clients, store, storeOf, hypervisor, hypervisorOf, sleep, durability, interval, volumeBytes, volumeObjects, chaos, address, json,
         };
         command.SetAction(result =>
         {
@@ -55,6 +66,14 @@ public static class InitCommand
                 Clients = result.GetValue(clients),
                 Store = StoreArguments.Parse("--store", result.GetRequiredValue(store)),
                 StoreOf = StoreArguments.ParseEach("--store-of", result.GetValue(storeOf) ?? []),
+                Hypervisor = HypervisorArguments.Parse("--hypervisor", result.GetRequiredValue(hypervisor)),
+                HypervisorOf = HypervisorArguments.ParseEach("--hypervisor-of", result.GetValue(hypervisorOf) ?? []),
+                Sleep = result.GetRequiredValue(sleep) switch
+                {
+                    "paused" => SleepMode.Paused,
+                    "hibernated" => SleepMode.Hibernated,
+                    string other => throw new CommandException(ExitCode.Usage, $"--sleep must be paused or hibernated, not {other}"),
+                },
                 Durability = result.GetRequiredValue(durability) switch
                 {
                     "fsync" => Durability.Fsync,

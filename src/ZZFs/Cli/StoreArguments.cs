@@ -1,4 +1,3 @@
-using System.Globalization;
 using Agreement.Configuration;
 using ZZFs.Stores;
 
@@ -23,22 +22,8 @@ internal static class StoreArguments
 
     /// <summary>Reads stores of single replicas, as <c>e1=STORE</c>.</summary>
     /// <exception cref="CommandException">One is none, or a replica is named twice.</exception>
-    public static SortedDictionary<int, StoreChoice> ParseEach(string option, IEnumerable<string> texts)
-    {
-        var choices = new SortedDictionary<int, StoreChoice>();
-        foreach (string text in texts)
-        {
-            string[] parts = text.Split('=', 2);
-            if (parts.Length != 2
-                || !parts[0].StartsWith('e')
-                || !int.TryParse(parts[0][1..], NumberStyles.None, CultureInfo.InvariantCulture, out int replica))
-                throw new CommandException(ExitCode.Usage, $"{option} must be like e1=btrfs:/PATH, not {text}");
-            if (!choices.TryAdd(replica, Parse(option, parts[1])))
-                throw new CommandException(ExitCode.Usage, $"{option} names {parts[0]} twice");
-        }
-
-        return choices;
-    }
+    public static SortedDictionary<int, StoreChoice> ParseEach(string option, IEnumerable<string> texts) =>
+        ReplicaArguments.ParseEach(option, "e1=btrfs:/PATH", texts, Parse);
 
     /// <summary>Throws when a replica of this machine is to have a store that the machine has no place for.</summary>
     /// <exception cref="StoreException">So it is.</exception>

@@ -175,7 +175,7 @@ public sealed class ClusterLauncher
         foreach (PartyId controller in nodes.Where(id => id.Role == PartyRole.Controller))
         {
             NodeFile file = NodeFile.Load(layout.NodeFile(controller));
-            await using var hypervisor = new ProcessHypervisor(NodeProcess.ReplicaProgram(cluster, file));
+            await using IHypervisor hypervisor = NodeProcess.ReplicaHypervisor(cluster, file);
             await hypervisor.RemoveLeftoversAsync();
         }
 

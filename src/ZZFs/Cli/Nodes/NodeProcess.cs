@@ -59,8 +59,8 @@ internal static class NodeProcess
         ExecutionEntry entry = cluster.Execution[(int)replica.Index];
         using var stop = new CancellationTokenSource();
         using var signals = new StopSignals(stop.Cancel);
-        await using var hypervisor = new ProcessHypervisor(ReplicaProgram(cluster, nodeFile));
-        log.Write($"{nodeFile.Id} runs {replica} as a process and freezes it by {hypervisor.FreezerName}");
+        await using IHypervisor hypervisor = ReplicaHypervisor(cluster, nodeFile);
+        log.Write($"{nodeFile.Id} runs {replica} as {hypervisor.Description}");
 
         async Task<NodeReport> AskAsync(CancellationToken cancellation)
         {
@@ -75,14 +75,19 @@ internal static class NodeProcess
         await controller.RunAsync(stop.Token);
     }
 
-    /// <summary>The replica's process, as its controller starts it; another that has to clear up behind the two names it alike.</summary>
-    public static GuestProgram ReplicaProgram(ClusterFile cluster, NodeFile controller)
+    /// <summary>
+    /// What holds the replica of a controller, nothing being started yet; another that has to clear up behind the two names it
+    /// alike.
+    /// </summary>
+    /// <exception cref="HypervisorException">The file of its domain is wrong.</exception>
+    public static IHypervisor ReplicaHypervisor(ClusterFile cluster, NodeFile controller)
     {
         string folder = Path.GetDirectoryName(controller.ReplicaPath)!;
-        return new GuestProgram(
+        var program = new GuestProgram(
             $"zzfs-{cluster.Volume.ToString()[..12]}-{PartyId.Execution((int)controller.Id.Index)}",
             SelfProgram.Command("node", "execution", "--config", controller.ReplicaPath!),
             Path.Combine(folder, "node.log"),
             Path.Combine(controller.DataFolder, "guest"));
+        return Hypervisors.Open(cluster.Controllers[(int)controller.Id.Index].Hypervisor, program, controller.DataFolder);
     }
 }
