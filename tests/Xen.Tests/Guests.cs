@@ -37,6 +37,9 @@ internal sealed class Guests : IAsyncDisposable
 
     public static double CpuSeconds(ProcessHypervisor hypervisor) => ProcessUsage.Of(hypervisor.ProcessId!.Value)!.CpuSeconds;
 
+    /// <summary>Whether the first thread of a process is stopped by a signal.</summary>
+    public static bool IsStopped(int process) => new StopSignalFreezer().IsFrozen(process);
+
     public static async Task UntilAsync(Func<bool> condition)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Agreement.Configuration;
 using Agreement.Messages;
 using Agreement.Node;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -52,6 +53,21 @@ public sealed class ControlClient : IDisposable
         ControllerReport report =
             ReportCodec.Decode(await CallAsync(new Wire.Controller.ControllerClient(channel).GetStatusAsync, timeout, cancellation));
         return report.Status.Id == party ? report : throw new ControlException($"calls itself {report.Status.Id}");
+    }
+
+    /// <summary>Brings votes of agreement replicas to a controller; errors as for a status.</summary>
+    /// <param name="votes">Encoded RECOVERs and SLEEPs, at most <see cref="Limits.MaximumVotesPerCall"/>; not copied.</param>
+    /// <param name="timeout">Bound of the call.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The highest order that the controller then has, as it says; null for none.</returns>
+    public async Task<WakeOrder?> TakeVotesAsync(
+        IEnumerable<ReadOnlyMemory<byte>> votes, TimeSpan timeout, CancellationToken cancellation = default)
+    {
+        var request = new Wire.VotesRequest();
+        request.Votes.AddRange(votes.Select(UnsafeByteOperations.UnsafeWrap));
+        Wire.VotesReply reply = await CallAsync(new Wire.Controller.ControllerClient(channel).TakeVotesAsync, request, timeout, cancellation)
+            .ConfigureAwait(false);
+        return ReportCodec.Decode(reply.Order);
     }
 
     /// <summary>Has an execution replica read its store again, or asks how it stands with that; errors as for a status.</summary>

@@ -50,13 +50,18 @@ public sealed class ControlServer : IAsyncDisposable
             cluster, address, certificate, services => services.AddSingleton(source), routes => routes.MapGrpcService<NodeService>());
     }
 
-    /// <summary>Serves a controller's status; parameters and errors as for a replica.</summary>
+    /// <summary>Serves a controller's status and takes votes for it; parameters and errors as for a replica.</summary>
     public static Task<ControlServer> StartAsync(
-        ClusterFile cluster, IPEndPoint address, X509Certificate2 certificate, IControllerStatusSource source)
+        ClusterFile cluster, IPEndPoint address, X509Certificate2 certificate, IControllerStatusSource source, IVoteSink votes)
     {
         ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(votes);
         return StartAsync(
-            cluster, address, certificate, services => services.AddSingleton(source), routes => routes.MapGrpcService<ControllerService>());
+            cluster,
+            address,
+            certificate,
+            services => services.AddSingleton(source).AddSingleton(votes).AddSingleton<CallerTurns>(),
+            routes => routes.MapGrpcService<ControllerService>());
     }
 
     /// <summary>Stops listening and ends what is being served.</summary>

@@ -39,7 +39,8 @@ internal sealed class PinnedCertificates(ClusterFile cluster, ControlCounters co
         RemoteCertificateValidationCallback = (_, certificate, _, _) => IsKnown(certificate),
     };
 
-    private static Digest Fingerprint(X509Certificate certificate) => Digest.Of(certificate.GetRawCertData());
+    /// <summary>SHA-256 of a certificate (DER), which is what the cluster file names.</summary>
+    public static Digest Fingerprint(X509Certificate certificate) => Digest.Of(certificate.GetRawCertData());
 
     private bool IsKnown(X509Certificate? certificate)
     {

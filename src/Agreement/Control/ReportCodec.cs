@@ -35,7 +35,7 @@ internal static class ReportCodec
     public static Wire.ControllerReply Encode(ControllerReport report)
     {
         ControllerStatus status = report.Status;
-        return new Wire.ControllerReply
+        var reply = new Wire.ControllerReply
         {
             Id = status.Id.ToString(),
             Replica = status.Replica.ToString(),
@@ -44,8 +44,19 @@ internal static class ReportCodec
             ReplicaUsage = report.ReplicaUsage is { } usage ? Encode(usage) : null,
             Restarts = status.Restarts,
             Last = status.Last is { } last ? Encode(last) : null,
+            Order = Encode(status.Order),
+            ShallRun = status.ShallRun,
         };
+        foreach ((string name, ulong count) in status.Counters)
+            reply.Counters[name] = count;
+        return reply;
     }
+
+    public static Wire.WakeOrder? Encode(WakeOrder? order) =>
+        order is { } given ? new Wire.WakeOrder { Epoch = given.Epoch.Value, Wake = given.Kind == OrderKind.Wake } : null;
+
+    public static WakeOrder? Decode(Wire.WakeOrder? order) =>
+        order is null ? null : new WakeOrder(new Epoch(order.Epoch), order.Wake ? OrderKind.Wake : OrderKind.Sleep);
 
     public static Wire.ScrubReply Encode(ScrubStatus status)
     {
@@ -80,9 +91,6 @@ internal static class ReportCodec
     {
         if (!PartyId.TryParse(reply.Id, out PartyId id) || reply.Root.Length != Digest.SizeBytes || reply.Usage is null)
             throw new ControlException("sent a malformed status");
-        var counters = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
-        foreach ((string name, ulong count) in reply.Counters)
-            counters[name] = count;
         var status = new NodeStatus
         {
             Id = id,
@@ -95,7 +103,7 @@ internal static class ReportCodec
             Complete = reply.Complete,
             Store = reply.Store,
             Operations = reply.Operations,
-            Counters = counters,
+            Counters = Decode(reply.Counters),
         };
         return new NodeReport(status, Decode(reply.Usage));
     }
@@ -119,6 +127,9 @@ internal static class ReportCodec
             ReplicaProcess = reply.ReplicaUsage?.ProcessId,
             Restarts = reply.Restarts,
             Last = reply.Last is null ? null : Decode(reply.Last),
+            Order = Decode(reply.Order),
+            ShallRun = reply.ShallRun,
+            Counters = Decode(reply.Counters),
         };
         return new ControllerReport(status, Decode(reply.Usage), reply.ReplicaUsage is null ? null : Decode(reply.ReplicaUsage));
     }
@@ -143,6 +154,14 @@ internal static class ReportCodec
 
         state = default;
         return false;
+    }
+
+    private static SortedDictionary<string, ulong> Decode(IEnumerable<KeyValuePair<string, ulong>> counters)
+    {
+        var sorted = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+        foreach ((string name, ulong count) in counters)
+            sorted[name] = count;
+        return sorted;
     }
 
     private static Wire.ProcessUsage Encode(ProcessUsage usage) =>

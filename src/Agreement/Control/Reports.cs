@@ -36,6 +36,12 @@ public sealed record ControllerStatus
     /// <summary>What that does.</summary>
     public required ReplicaState State { get; init; }
 
+    /// <summary>The highest order of agreement replicas; null while the cluster file says what the replica does.</summary>
+    public WakeOrder? Order { get; init; }
+
+    /// <summary>Whether the controller has the replica run, or works towards it; else it has it sleep.</summary>
+    public bool ShallRun { get; init; }
+
     /// <summary>The replica's process; null while there is none.</summary>
     public int? ReplicaProcess { get; init; }
 
@@ -44,6 +50,9 @@ public sealed record ControllerStatus
 
     /// <summary>What the replica said last, for example just before it was frozen; null when it never answered.</summary>
     public NodeReport? Last { get; init; }
+
+    /// <summary>Votes that did not count, and what failed, by name.</summary>
+    public IReadOnlyDictionary<string, ulong> Counters { get; init; } = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
 }
 
 /// <summary>A controller's status as the control plane delivers it.</summary>
@@ -57,4 +66,12 @@ public interface IControllerStatusSource
 {
     /// <summary>The latest snapshot.</summary>
     ControllerStatus Current { get; }
+}
+
+/// <summary>Where the control plane brings the votes of agreement replicas; called by other threads.</summary>
+public interface IVoteSink
+{
+    /// <summary>Takes encoded RECOVERs and SLEEPs that anybody may have sent; counts what does not count.</summary>
+    /// <returns>The highest order there is now.</returns>
+    WakeOrder? Take(IReadOnlyList<ReadOnlyMemory<byte>> votes);
 }

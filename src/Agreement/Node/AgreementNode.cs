@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Agreement.Configuration;
+using Agreement.Control;
 using Agreement.Crypto;
 using Agreement.Messages;
 using Agreement.Protocol;
@@ -27,6 +28,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     private readonly WriteAheadLog log;
     private readonly BootMark bootMark;
     private readonly LogSyncer syncer;
+    private readonly ControllerLinks? controllers;
     private readonly TurnScheduler turns;
     private readonly Action periodicSync;
     private IDisposable? slowTimer;
@@ -39,9 +41,12 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     /// <param name="identity">Its keys; stays the caller's.</param>
     /// <param name="dataFolder">Holds its log; exists.</param>
     /// <param name="loop">Drives it.</param>
+    /// <param name="controllers">Takes its votes to the controllers, and becomes its own; without, nobody is woken.</param>
     /// <exception cref="IOException">The log is damaged, the disk refuses, or the address is taken.</exception>
-    public AgreementNode(ClusterFile cluster, PartyId self, Identity identity, string dataFolder, IEventLoop loop)
+    public AgreementNode(
+        ClusterFile cluster, PartyId self, Identity identity, string dataFolder, IEventLoop loop, ControllerLinks? controllers = null)
     {
+        this.controllers = controllers;
         this.cluster = cluster;
         this.self = self;
         this.loop = loop;
@@ -114,6 +119,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
     {
         slowTimer?.Dispose();
         slowTimer = null;
+        controllers?.Dispose();
         endpoint.Dispose();
         syncer.Dispose();
         log.Sync();
@@ -193,6 +199,7 @@ public sealed class AgreementNode : IEndpointEvents, INodeStatusSource, IDisposa
         SortedDictionary<string, ulong> counters = endpoint?.CountersSnapshot() ?? new SortedDictionary<string, ulong>(StringComparer.Ordinal);
         replica.Rejections.AddTo(counters);
         replica.Suspicions.AddTo(counters);
+        controllers?.AddTo(counters);
         return new NodeStatus
         {
             Id = self,

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Agreement.Configuration;
 using Agreement.Control;
 using Agreement.Crypto;
@@ -10,9 +11,11 @@ namespace ZZFs.Cli;
 /// <param name="Cluster">The cluster.</param>
 /// <param name="Node">Which replica, and its data folder, which exists.</param>
 /// <param name="Identity">Its keys, which fit the cluster file.</param>
+/// <param name="Certificate">Its certificate with the private key, for calls to the control planes of others.</param>
 /// <param name="Loop">The loop that it lives on.</param>
 /// <param name="Log">For the operator.</param>
-public sealed record NodeContext(ClusterFile Cluster, NodeFile Node, Identity Identity, IEventLoop Loop, NodeLog Log);
+public sealed record NodeContext(
+    ClusterFile Cluster, NodeFile Node, Identity Identity, X509Certificate2 Certificate, IEventLoop Loop, NodeLog Log);
 
 /// <summary>A replica that lives on its loop. Disposing it, between turns of the loop, stops it cleanly.</summary>
 public interface INode : INodeStatusSource, IDisposable;

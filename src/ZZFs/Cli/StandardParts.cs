@@ -1,3 +1,4 @@
+using Agreement.Control;
 using Agreement.Messages;
 using Agreement.Node;
 using ZZFs.Abstraction;
@@ -21,7 +22,8 @@ public static class StandardParts
 
     private static RunningNode StartAgreement(NodeContext context)
     {
-        var node = new AgreementNode(context.Cluster, context.Node.Id, context.Identity, context.Node.DataFolder, context.Loop);
+        var controllers = new ControllerLinks(context.Cluster, context.Certificate);
+        var node = new AgreementNode(context.Cluster, context.Node.Id, context.Identity, context.Node.DataFolder, context.Loop, controllers);
         if (node.IsAmnesic)
             context.Log.Write($"{context.Node.Id} may have forgotten votes, since its machine lost power or its log is damaged: it casts none until that is safe");
         return new RunningNode(node, node);

@@ -65,16 +65,20 @@ public sealed class ControlPlaneTests : IDisposable
             ReplicaProcess = Environment.ProcessId,
             Restarts = 4,
             Last = last,
+            Order = new WakeOrder(new Epoch(7), OrderKind.Wake),
+            ShallRun = true,
+            Counters = new SortedDictionary<string, ulong>(StringComparer.Ordinal) { ["votes-old"] = 3 },
         };
         using KeyFile own = KeyFile.Load(layout.KeyFile(PartyId.Controller(2)));
         await using ControlServer server = await ControlServer.StartAsync(
-            cluster, cluster.ControlOf(PartyId.Controller(2))!, own.Certificate, new FixedControllerStatus(status));
+            cluster, cluster.ControlOf(PartyId.Controller(2))!, own.Certificate, new FixedControllerStatus(status), new FixedControllerStatus(status));
         using KeyFile caller = KeyFile.Load(layout.KeyFile(PartyId.Client(0)));
         using var client = new ControlClient(cluster, PartyId.Controller(2), caller.Certificate);
         ControllerReport report = await client.GetControllerStatusAsync(Bound);
         Assert.Equal(new SequenceNumber(5), report.Status.Last!.Status.Executed);
         Assert.Equal(last.Usage, report.Status.Last.Usage);
-        Assert.Equal(status with { Last = report.Status.Last }, report.Status);
+        Assert.Equal(status with { Last = report.Status.Last, Counters = report.Status.Counters }, report.Status);
+        Assert.Equal(3UL, report.Status.Counters["votes-old"]);
         Assert.Equal(Environment.ProcessId, report.ReplicaUsage!.ProcessId);
     }
 
@@ -206,8 +210,10 @@ public sealed class ControlPlaneTests : IDisposable
         public NodeStatus Current => status;
     }
 
-    private sealed class FixedControllerStatus(ControllerStatus status) : IControllerStatusSource
+    private sealed class FixedControllerStatus(ControllerStatus status) : IControllerStatusSource, IVoteSink
     {
         public ControllerStatus Current => status;
+
+        public WakeOrder? Take(IReadOnlyList<ReadOnlyMemory<byte>> votes) => null;
     }
 }

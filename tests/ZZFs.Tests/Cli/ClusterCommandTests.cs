@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Agreement.Configuration;
 using Agreement.Control;
 using Agreement.Messages;
 using Xen;
@@ -34,6 +35,9 @@ public class ClusterCommandTests
         Assert.True((bool)execution[2]!["up"]!);
         Assert.Equal(102, (int)execution[2]!["executed"]!);
         Assert.Equal(64, ((string)execution[2]!["root"]!).Length);
+        JsonArray controllers = status["controllers"]!.AsArray();
+        Assert.Equal(["run", "run", "sleep"], controllers.Select(node => (string)node!["shall"]!));
+        Assert.All(controllers, node => Assert.Null(node!["order"]));
 
         Assert.Equal((0, "Stopped a0, a1, a2, a3, h0, h1, h2.\n", ""), await cluster.RunAsync("down", directory));
         Assert.Equal((0, $"{directory} was not up.\n", ""), await cluster.RunAsync("down", directory));
@@ -91,5 +95,65 @@ public class ClusterCommandTests
         await TestCluster.UntilAsync(() => ProcessUsage.StartTicks(replica) is null);
         Assert.Equal(0, (await cluster.RunAsync("up", cluster.Layout.Directory)).ExitCode);
         Assert.NotEqual(replica, cluster.ProcessOf(PartyId.Execution(2)));
+    }
+
+    [Theory]
+    [InlineData("paused")]
+    [InlineData("hibernated")]
+    public async Task Signed_votes_wake_a_sleeper_for_good_and_put_it_to_sleep(string sleep)
+    {
+        await using TestCluster cluster = await TestCluster.CreateAsync("--sleep", sleep);
+        await cluster.RunAsync("up", cluster.Layout.Directory);
+        PartyId replica = PartyId.Execution(2);
+        Assert.Equal(sleep == "paused", PidFile.Owner(cluster.Layout.PidFile(replica)) is not null);
+        Assert.Equal("asleep", (string)(await StatusAsync(cluster))["execution"]![2]!["role"]!);
+
+        await OrderAsync(cluster, OrderKind.Wake, 0);
+        await StatusUntilAsync(cluster, status => (string)status["execution"]![2]!["role"]! == "active");
+        JsonNode controller = (await StatusAsync(cluster))["controllers"]![2]!;
+        Assert.Equal(("run", "wake", 0), ((string)controller["shall"]!, (string)controller["order"]!["kind"]!, (int)controller["order"]!["epoch"]!));
+        (_, string table, _) = await cluster.RunAsync("status", cluster.Layout.Directory);
+        Assert.Contains("has e2 run, by order: wake of epoch 0", table, StringComparison.Ordinal);
+
+        ProcessSignals.Kill(cluster.ProcessOf(PartyId.Controller(2)));
+        await TestCluster.UntilAsync(() => PidFile.Owner(cluster.Layout.PidFile(PartyId.Controller(2))) is null);
+        Assert.Equal(0, (await cluster.RunAsync("up", cluster.Layout.Directory)).ExitCode);
+        Assert.Equal("active", (string)(await StatusAsync(cluster))["execution"]![2]!["role"]!);
+
+        await OrderAsync(cluster, OrderKind.Sleep, 1);
+        await StatusUntilAsync(cluster, status => (string)status["execution"]![2]!["role"]! == "asleep");
+        Assert.Equal(sleep == "paused", PidFile.Owner(cluster.Layout.PidFile(replica)) is not null);
+    }
+
+    /// <summary>f + 1 agreement replicas' votes, brought by one of them.</summary>
+    private static async Task OrderAsync(TestCluster cluster, OrderKind kind, ulong epoch)
+    {
+        ClusterFile file = cluster.Layout.Load();
+        var votes = new List<ReadOnlyMemory<byte>>();
+        for (int i = 0; i <= file.F; i++)
+        {
+            PartyId sender = PartyId.Agreement(i);
+            using KeyFile key = KeyFile.Load(cluster.Layout.KeyFile(sender));
+            var writer = new MessageWriter();
+            if (kind == OrderKind.Wake)
+                Recover.Create(sender, new Epoch(epoch), new SequenceNumber(9), key.Identity!.Sign).Write(writer);
+            else
+                Sleep.Create(sender, 2, new Epoch(epoch), key.Identity!.Sign).Write(writer);
+            votes.Add(writer.ToArray());
+        }
+
+        using KeyFile caller = KeyFile.Load(cluster.Layout.KeyFile(PartyId.Agreement(0)));
+        using var client = new ControlClient(file, PartyId.Controller(2), caller.Certificate);
+        Assert.Equal(new WakeOrder(new Epoch(epoch), kind), await client.TakeVotesAsync(votes, TestCluster.Bound));
+    }
+
+    private static async Task<JsonNode> StatusAsync(TestCluster cluster) =>
+        JsonNode.Parse((await cluster.RunAsync(null, "status", cluster.Layout.Directory, "--json")).Output)!;
+
+    private static async Task StatusUntilAsync(TestCluster cluster, Predicate<JsonNode> condition)
+    {
+        using var bound = new CancellationTokenSource(TestCluster.Bound);
+        while (!condition(await StatusAsync(cluster)))
+            await Task.Delay(50, bound.Token);
     }
 }

@@ -17,10 +17,10 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public ClusterLayout Layout { get; }
 
-    public static async Task<TestCluster> CreateAsync()
+    public static async Task<TestCluster> CreateAsync(params string[] options)
     {
         var cluster = new TestCluster();
-        Assert.Equal(0, (await cluster.RunAsync("init", cluster.Layout.Directory)).ExitCode);
+        Assert.Equal(0, (await cluster.RunAsync(null, ["init", cluster.Layout.Directory, .. options])).ExitCode);
         return cluster;
     }
 

@@ -40,7 +40,7 @@ internal static class NodeProcess
     {
         using var loop = new EventLoop();
         using var signals = new StopSignals(loop.Stop);
-        using INode node = start(new NodeContext(cluster, nodeFile, key.Identity!, loop, log));
+        using INode node = start(new NodeContext(cluster, nodeFile, key.Identity!, key.Certificate, loop, log));
         ControlServer control = ControlServer.StartAsync(cluster, cluster.ControlOf(nodeFile.Id)!, key.Certificate, node).GetAwaiter().GetResult();
         try
         {
@@ -61,6 +61,8 @@ internal static class NodeProcess
         using var signals = new StopSignals(stop.Cancel);
         await using IHypervisor hypervisor = ReplicaHypervisor(cluster, nodeFile);
         log.Write($"{nodeFile.Id} runs {replica} as {hypervisor.Description}");
+        var decision = new WakeDecision(new Quorum(cluster.F), replica.Index, new ClusterSignatures(cluster.PublicKeys()));
+        OrderBook orders = OrderBook.Open(decision, new OrderFile(Path.Combine(nodeFile.DataFolder, "order")), log);
 
         async Task<NodeReport> AskAsync(CancellationToken cancellation)
         {
@@ -69,8 +71,10 @@ internal static class NodeProcess
             return await client.GetNodeStatusAsync(AskBound, cancellation);
         }
 
-        var controller = new ControllerNode(nodeFile.Id, entry, hypervisor, AskAsync, log);
-        await using ControlServer control = await ControlServer.StartAsync(cluster, cluster.ControlOf(nodeFile.Id)!, key.Certificate, controller);
+        SleepMode mode = cluster.Controllers[(int)nodeFile.Id.Index].Sleep;
+        var controller = new ControllerNode(nodeFile.Id, entry, mode, hypervisor, orders, AskAsync, log);
+        await using ControlServer control =
+            await ControlServer.StartAsync(cluster, cluster.ControlOf(nodeFile.Id)!, key.Certificate, controller, orders);
         log.Write($"{nodeFile.Id} is up");
         await controller.RunAsync(stop.Token);
     }

@@ -42,8 +42,9 @@ public static class StatusCollector
         if (controller?.Status.State == ReplicaState.Asleep)
         {
             NodeReport? last = controller.Status.Last;
-            if (last is not null && controller.ReplicaUsage is { } usage)
-                last = last with { Usage = usage };
+            // One that hibernates has no process, and uses nothing.
+            if (last is not null)
+                last = last with { Usage = controller.ReplicaUsage ?? last.Usage with { MemoryBytes = 0 } };
             return (new ExecutionStatus(entry.Id, true, "asleep", last, entry.Store.ToString(), controller.Status.Restarts, ""), health);
         }
 

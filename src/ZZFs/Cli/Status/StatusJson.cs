@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Agreement.Control;
+using Agreement.Messages;
 
 namespace ZZFs.Cli.Status;
 
@@ -57,7 +58,21 @@ public static class StatusJson
     {
         writer.WriteString("id", controller.Id.ToString());
         writer.WriteBoolean("up", controller.Report is not null);
+        writer.WriteString("shall", controller.Report is { } report ? (report.Status.ShallRun ? "run" : "sleep") : null);
+        if (controller.Report?.Status.Order is { } order)
+        {
+            writer.WriteStartObject("order");
+            writer.WriteString("kind", order.Kind == OrderKind.Wake ? "wake" : "sleep");
+            writer.WriteNumber("epoch", order.Epoch.Value);
+            writer.WriteEndObject();
+        }
+        else
+        {
+            writer.WriteNull("order");
+        }
+
         WriteUsage(writer, controller.Report?.Usage);
+        WriteCounters(writer, controller.Report?.Status.Counters);
         WriteProblem(writer, controller.Problem);
     }
 
@@ -65,15 +80,16 @@ public static class StatusJson
     {
         WriteNumber(writer, "operations", report?.Status.Operations);
         WriteUsage(writer, report?.Usage);
-        writer.WriteStartObject("counters");
-        if (report is not null)
-        {
-            foreach ((string name, ulong count) in report.Status.Counters)
-                writer.WriteNumber(name, count);
-        }
-
-        writer.WriteEndObject();
+        WriteCounters(writer, report?.Status.Counters);
         WriteProblem(writer, problem);
+    }
+
+    private static void WriteCounters(Utf8JsonWriter writer, IReadOnlyDictionary<string, ulong>? counters)
+    {
+        writer.WriteStartObject("counters");
+        foreach ((string name, ulong count) in counters ?? new SortedDictionary<string, ulong>())
+            writer.WriteNumber(name, count);
+        writer.WriteEndObject();
     }
 
     private static void WriteUsage(Utf8JsonWriter writer, ProcessUsage? usage)

@@ -38,7 +38,7 @@ public static class StatusTable
             ProcessUsage? usage = controller.Report?.Usage;
             rows.Add([
                 controller.Id.ToString(), usage is null ? "down" : "controller", Nothing, Nothing, Nothing, Nothing, Nothing, Nothing, Memory(usage), Cpu(usage),
-                controller.Problem]);
+                Remark(controller)]);
         }
 
         return text.Append(TextTable.Format(rows)).ToString();
@@ -64,6 +64,17 @@ public static class StatusTable
 
     private static ulong Damages(NodeReport report) =>
         Math.Max(report.Status.Counters.GetValueOrDefault("damaged-blocks"), report.Status.Counters.GetValueOrDefault("scrub-damages"));
+
+    private static string Remark(ControllerHealth controller)
+    {
+        if (controller.Report is not { Status: var status })
+            return controller.Problem;
+        string order = status.Order is { } given ? $", by order: {given}" : "";
+        string failures = status.Counters.GetValueOrDefault("hypervisor-failures") is > 0 and var failed
+            ? string.Create(CultureInfo.InvariantCulture, $", {failed} failures")
+            : "";
+        return $"has {status.Replica} {(status.ShallRun ? "run" : "sleep")}{order}{failures}";
+    }
 
     private static string Remark(ExecutionStatus replica)
     {
