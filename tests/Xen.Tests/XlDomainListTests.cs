@@ -4,7 +4,7 @@ namespace Xen.Tests;
 
 public class XlDomainListTests
 {
-    // The example of xl(1), with names that push the columns aside.
+    // The example of xl(1) as xl 4.17 lays it out, one domain of it paused, and domains more that push the columns aside.
     private const string Recorded =
         "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
         + "Domain-0                                     0   750     4     r-----   11794.3\n"
