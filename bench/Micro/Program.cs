@@ -7,14 +7,23 @@ using ZZFs.Stores;
 // micro postmark [STORE [FILES [TRANSACTIONS [MIB]]]]: microseconds for each operation of the wrapper on a store, under
 //   PostMark's mix, then with one large file.
 // micro versions [STORE [HELD-MIB [CHANGED-MIB…]]]: how long a version takes.
+// micro direct-versions …: the same of a tree store alone, whose snapshots the calling thread waits for.
+// micro plain-postmark DIRECTORY [FILES [TRANSACTIONS [OPERATIONS-PER-SYNC]]]: PostMark's mix on plain files; without the last
+//   number, nothing is synced.
 // A store is written as for zzfs init: embedded, btrfs:PATH or zfs:DATASET; what is made in the latter two is called micro-…
 // and stays. An embedded one lies in $TMPDIR and goes.
 string what = args.ElementAtOrDefault(0) ?? "postmark";
 string written = args.ElementAtOrDefault(1) ?? "embedded";
 ulong[] sizes = [.. args.Skip(2).Select(size => ulong.Parse(size, CultureInfo.InvariantCulture))];
-if (what is not ("postmark" or "versions") || !StoreChoice.TryParse(written, out StoreChoice? choice))
+if (what == "plain-postmark")
 {
-    Console.Error.WriteLine($"usage: micro postmark|versions [STORE [NUMBERS]], a store being {StoreChoice.Forms}");
+    new PlainBenchmark(written, (long)Size(2, long.MaxValue)).PostMark((int)Size(0, 20_000), (int)Size(1, 50_000));
+    return 0;
+}
+
+if (what is not ("postmark" or "versions" or "direct-versions") || !StoreChoice.TryParse(written, out StoreChoice? choice))
+{
+    Console.Error.WriteLine($"usage: micro postmark|versions|direct-versions|plain-postmark [STORE [NUMBERS]], a store being {StoreChoice.Forms}");
     return 2;
 }
 
@@ -22,7 +31,7 @@ DirectoryInfo folder = Directory.CreateTempSubdirectory("zzfs-micro-");
 try
 {
     string replica = "micro-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-    using IBackingStore store = ReplicaStore.Open(choice, replica, folder.FullName);
+    using IBackingStore store = ReplicaStore.Open(choice, replica, folder.FullName, isDeferred: what != "direct-versions");
     if (what == "postmark")
     {
         using var benchmark = new StoreBenchmark(store, SqliteDigestStore.Open(Path.Combine(folder.FullName, "digests.db")));

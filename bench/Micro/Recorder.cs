@@ -8,8 +8,6 @@ internal sealed class Recorder
 {
     private readonly SortedDictionary<string, List<double>> microseconds = new(StringComparer.Ordinal);
 
-    public static void PrintHead() => Console.WriteLine($"{"operation",-22}{"count",9}{"median µs",11}{"p99 µs",11}{"mean µs",11}");
-
     public T Time<T>(string kind, Func<T> action)
     {
         long start = Stopwatch.GetTimestamp();
@@ -23,12 +21,14 @@ internal sealed class Recorder
 
     public void Print()
     {
+        double all = microseconds.Values.Sum(times => times.Sum());
+        Console.WriteLine($"{"operation",-22}{"count",9}{"median µs",11}{"p99 µs",11}{"mean µs",11}{"share",9}");
         foreach ((string kind, List<double> times) in microseconds)
         {
             times.Sort();
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{kind,-22}{times.Count,9}{times[times.Count / 2],11:F1}{times[times.Count * 99 / 100],11:F1}{times.Average(),11:F1}"));
+                $"{kind,-22}{times.Count,9}{times[times.Count / 2],11:F1}{times[times.Count * 99 / 100],11:F1}{times.Average(),11:F1}{times.Sum() / all,9:P1}"));
         }
     }
 }

@@ -45,6 +45,58 @@ public sealed class StoreTests
         Assert.Equal(["e0", "e1"], cluster.Status().ExecutionIn("active"));
     }
 
+    [RootClusterFact("mkfs.btrfs", "zfs")]
+    public void Checkpoints_on_btrfs_and_zfs_have_the_same_roots_under_Andrew_and_PostMark()
+    {
+        using var btrfs = new BtrfsSystem();
+        using var zfs = new ZfsSystem();
+        using var cluster = Cluster.Started("--store-of", $"e0=btrfs:{btrfs.Path}", "--store-of", $"e1=zfs:{zfs.Pool}");
+        var mount = cluster.Mount("mount");
+        var roots = new Dictionary<ulong, string>();
+        var common = new HashSet<ulong>();
+        using (var andrew = Tool.Start(Cluster.Program, ["bench", "andrew", "--at", mount]))
+        {
+            Watch(andrew);
+        }
+
+        using (var postmark = PostMark(mount))
+        {
+            Watch(postmark);
+        }
+
+        Assert.InRange(common.Count, 3, int.MaxValue);
+
+        // A checkpoint is stable, and the log is cut, only if both replicas signed the same root; a replica that was awoken
+        // would tell of one that they didn't.
+        Assert.Equal(["e0", "e1"], cluster.Status().ExecutionIn("active"));
+
+        void Watch(Tool tool)
+        {
+            while (!tool.HasExited)
+            {
+                var status = cluster.Status();
+                foreach (var replica in (string[])["e0", "e1"])
+                {
+                    var node = status.Node(replica);
+                    var number = node.GetProperty("checkpoint").GetUInt64();
+                    var root = node.GetProperty("root").GetString()!;
+                    if (number == 0 || roots.TryAdd(number, $"{replica} {root}"))
+                    {
+                        continue;
+                    }
+
+                    Assert.Equal(roots[number].Split(' ')[1], root);
+                    if (!roots[number].StartsWith(replica, StringComparison.Ordinal))
+                    {
+                        common.Add(number);
+                    }
+                }
+            }
+
+            tool.Wait(Bound).Succeeded();
+        }
+    }
+
     private static Tool PostMark(string mount) => Tool.Start(
         Cluster.Program, ["bench", "postmark", "--at", mount, "--files", "200", "--transactions", "600"]);
 

@@ -70,6 +70,20 @@ internal sealed class BlockMap
         return removed;
     }
 
+    /// <summary>How many blocks from <paramref name="first"/> to <paramref name="last"/> are stored.</summary>
+    public ulong Count(uint index, ulong first, ulong last)
+    {
+        ulong count = 0;
+        for (ulong? chunk = Position(index, first); chunk is { } position; chunk = NextChunk(position + 1, Position(index, last)))
+        {
+            int from = position == Position(index, first) ? (int)(first % ChunkBlocks) : 0;
+            int to = position == Position(index, last) ? (int)(last % ChunkBlocks) : ChunkBlocks - 1;
+            count += (ulong)Get(position).Count(from, to);
+        }
+
+        return count;
+    }
+
     /// <summary>The first stored block from <paramref name="first"/> to <paramref name="last"/>; null when all are holes.</summary>
     public ulong? Next(uint index, ulong first, ulong last)
     {
@@ -178,22 +192,26 @@ internal sealed class BlockMap
             }
         }
 
+        public int Count(int from, int to)
+        {
+            int count = 0;
+            for (int i = from / 64; i <= to / 64; i++)
+                count += BitOperations.PopCount(Words[i] & Mask(i, from, to));
+            return count;
+        }
+
         public int Clear(int from, int to)
         {
-            int cleared = 0;
+            int cleared = Count(from, to);
             for (int i = from / 64; i <= to / 64; i++)
-            {
-                ulong mask = ulong.MaxValue;
-                if (i == from / 64)
-                    mask &= ulong.MaxValue << (from % 64);
-                if (i == to / 64)
-                    mask &= ulong.MaxValue >> (63 - (to % 64));
-                cleared += BitOperations.PopCount(Words[i] & mask);
-                Words[i] &= ~mask;
-            }
-
+                Words[i] &= ~Mask(i, from, to);
             Dirty |= cleared > 0;
             return cleared;
         }
+
+        // The bits of a word that are in a range.
+        private static ulong Mask(int word, int from, int to) =>
+            (word == from / 64 ? ulong.MaxValue << (from % 64) : ulong.MaxValue)
+            & (word == to / 64 ? ulong.MaxValue >> (63 - (to % 64)) : ulong.MaxValue);
     }
 }

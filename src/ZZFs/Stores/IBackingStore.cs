@@ -15,8 +15,8 @@ namespace ZZFs.Stores;
 /// </para>
 /// <para>
 /// Versions are retained states, which the caller numbers, chooses and drops: a store drops none by itself, except those that
-/// were not whole and durable when it is opened. When the process dies, the store opens as it was at its newest version. Used
-/// from one thread, but for <see cref="Harden"/> and the views of versions.
+/// were not whole and durable when it is opened. When the process dies, the store opens as it was at its newest version: the
+/// last that was hardened, or a later one. Used from one thread, but for <see cref="Harden"/> and the views of versions.
 /// </para>
 /// </remarks>
 public interface IBackingStore : IStoreView
@@ -69,8 +69,8 @@ public interface IBackingStore : IStoreView
     long DiskBytes { get; }
 
     /// <summary>
-    /// Keeps the present state as a version, all or nothing; durable once <see cref="Harden"/> returned. Execution stands still
-    /// only as long as this call.
+    /// Keeps the present state as a version, all or nothing; there for good once <see cref="Harden"/> returned. Execution stands
+    /// still only as long as this call.
     /// </summary>
     /// <param name="number">Above those of all retained versions, and of 0.</param>
     void Commit(ulong number);
@@ -89,6 +89,7 @@ public interface IBackingStore : IStoreView
     IStoreView OpenVersion(ulong number);
 
     /// <summary>Gives a version up. False when somebody reads it, or the backing system can't now: try again later.</summary>
+    /// <remarks>It may be there again when the process dies soon after.</remarks>
     bool TryDrop(ulong number);
 
     /// <summary>

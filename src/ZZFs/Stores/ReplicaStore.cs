@@ -9,8 +9,9 @@ public static class ReplicaStore
     /// <param name="choice">Which.</param>
     /// <param name="replica">Names what belongs to the replica among that of others in the same place.</param>
     /// <param name="folder">The replica's own folder: it holds an embedded store, and the lock of any.</param>
+    /// <param name="isDeferred">Whether another thread takes the snapshots of a tree.</param>
     /// <exception cref="StoreException">It can't be opened.</exception>
-    public static IBackingStore Open(StoreChoice choice, string replica, string folder)
+    public static IBackingStore Open(StoreChoice choice, string replica, string folder, bool isDeferred = true)
     {
         if (choice.Kind == StoreKind.Embedded)
             return EmbeddedStore.Open(Path.Combine(folder, "store.db"));
@@ -28,7 +29,8 @@ public static class ReplicaStore
             throw;
         }
 
-        return TreeStore.Open(volume, heldLock);
+        var tree = TreeStore.Open(volume, heldLock);
+        return isDeferred ? new DeferredStore(tree) : tree;
     }
 
     /// <summary>Throws when this machine has no place for such a store.</summary>

@@ -15,6 +15,7 @@ public sealed class StoreLock : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly SafeFileHandle file;
+    private readonly Lock starts = new();
 
     private StoreLock(SafeFileHandle file) => this.file = file;
 
@@ -47,14 +48,18 @@ public sealed class StoreLock : IDisposable
     /// <summary>Starts a process that shares the lock as long as it lives.</summary>
     public Process StartSharing(ProcessStartInfo start)
     {
-        Inherit(true);
-        try
+        // Several threads start commands.
+        lock (starts)
         {
-            return Process.Start(start)!;
-        }
-        finally
-        {
-            Inherit(false);
+            Inherit(true);
+            try
+            {
+                return Process.Start(start)!;
+            }
+            finally
+            {
+                Inherit(false);
+            }
         }
     }
 

@@ -8,6 +8,9 @@ namespace ZZFs.Stores;
 /// </summary>
 internal sealed class TreeContents : IStoreView
 {
+    /// <summary>The directory of what is not the users', in the working copy and in snapshots.</summary>
+    public const string OwnFolder = ".zzfs";
+
     private const int BlockBytes = Specification.BlockBytes;
     private const int SchemaVersion = 1;
     private const int CacheBytes = 16 << 20;
@@ -146,7 +149,7 @@ internal sealed class TreeContents : IStoreView
         Database.Dispose();
     }
 
-    private static string DatabaseIn(string path) => Path.Combine(path, ".zzfs", "metadata.db");
+    private static string DatabaseIn(string path) => Path.Combine(path, OwnFolder, "metadata.db");
 
     private static TreeContents Open(string store, SqliteDatabase database, Descriptor root, bool isReadOnly)
     {

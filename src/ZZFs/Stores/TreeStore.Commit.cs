@@ -6,20 +6,46 @@ namespace ZZFs.Stores;
 // Commits: the tree is brought up to the records, then kept as a snapshot.
 public sealed partial class TreeStore
 {
+    private const int ObjectsAtATime = 8;
+
     /// <inheritdoc/>
     public void Commit(ulong number)
     {
-        Invariant.That(number > 0 && (snapshots.Count == 0 || number > snapshots[^1]));
-        foreach (uint index in announced.Keys.ToArray())
+        while (PrepareSnapshot())
+        {
+        }
+
+        TakeSnapshot(number);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The store's thread may be waiting, so that a part is a few system calls.</remarks>
+    public bool PrepareSnapshot()
+    {
+        foreach (uint index in announced.Keys.Take(ObjectsAtATime).ToArray())
             MakeHidden(index);
-        foreach (uint index in touched)
+        foreach (uint index in touched.Take(ObjectsAtATime).ToArray())
+        {
             SetAttributes(index);
-        touched.Clear();
+            touched.Remove(index);
+        }
+
+        if (announced.Count > 0 || touched.Count > 0)
+            return true;
         live.Blocks.Flush();
         commit.Run();
-        volume.Take(number);
-        snapshots.Add(number);
         begin.Run();
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public void TakeSnapshot(ulong number)
+    {
+        lock (listGate)
+            Invariant.That(number > 0 && (snapshots.Count == 0 || number > snapshots[^1]));
+        volume.Take(number);
+        lock (listGate)
+            snapshots.Add(number);
     }
 
     /// <summary>Does nothing: neither btrfs nor ZFS lets go of the caller before a snapshot is on disk.</summary>
@@ -31,9 +57,18 @@ public sealed partial class TreeStore
     public IStoreView OpenVersion(ulong number)
     {
         MustExist(number);
-        views.Enter(number);
-        return new TreeView(volume, number, () => views.Leave(number));
+        return OpenVersion(number, () => { });
     }
+
+    /// <inheritdoc/>
+    public IStoreView OpenVersion(ulong number, Action ready)
+    {
+        views.Enter(number);
+        return new TreeView(volume, number, ready, () => views.Leave(number));
+    }
+
+    /// <inheritdoc/>
+    public bool IsRead(ulong number) => views.IsOpen(number);
 
     /// <inheritdoc/>
     public bool TryDrop(ulong number)
@@ -41,7 +76,8 @@ public sealed partial class TreeStore
         MustExist(number);
         if (views.IsOpen(number) || !volume.TryDestroy(number))
             return false;
-        snapshots.Remove(number);
+        lock (listGate)
+            snapshots.Remove(number);
         return true;
     }
 
@@ -52,14 +88,20 @@ public sealed partial class TreeStore
             MustExist(number);
         Invariant.That(!views.IsOpenAbove(number));
         live.Dispose();
-        snapshots.RemoveAll(snapshot => snapshot > number);
+        lock (listGate)
+            snapshots.RemoveAll(snapshot => snapshot > number);
         Reopen(number);
     }
 
     private void MustExist(ulong number)
     {
-        if (!snapshots.Contains(number))
-            throw new ArgumentException($"there is no version {number}", nameof(number));
+        lock (listGate)
+        {
+            if (snapshots.Contains(number))
+                return;
+        }
+
+        throw new ArgumentException($"there is no version {number}", nameof(number));
     }
 
     private void SetAttributes(uint index)

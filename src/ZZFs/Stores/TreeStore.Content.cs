@@ -28,6 +28,10 @@ public sealed partial class TreeStore
     public ulong? NextBlock(uint index, ulong first, ulong last) => live.NextBlock(index, first, last);
 
     /// <inheritdoc/>
+    public ulong CountBlocks(uint index, ulong first, ulong last) =>
+        live.Blocks.Count(index, first, last) + (first == 0 && live.Links.Read(index) is not null ? 1UL : 0);
+
+    /// <inheritdoc/>
     public void WriteBlock(uint index, ulong block, ReadOnlySpan<byte> content)
     {
         live.Places.Trim();

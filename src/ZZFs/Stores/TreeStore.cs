@@ -20,7 +20,7 @@ namespace ZZFs.Stores;
 /// store is opened, and at a rollback, the working copy is replaced by what a snapshot holds.
 /// </para>
 /// </remarks>
-public sealed partial class TreeStore : IBackingStore
+public sealed partial class TreeStore : ISnapshotStore
 {
     private const int KeptSnapshots = 2;
     private const int CacheBytes = 16 << 20;
@@ -29,6 +29,9 @@ public sealed partial class TreeStore : IBackingStore
     private readonly ISnapshotVolume volume;
     private readonly StoreLock heldLock;
     private readonly List<ulong> snapshots;
+
+    // Guards that list, since snapshots may be taken and dropped by another thread than the one that opens them.
+    private readonly Lock listGate = new();
     private readonly ViewCounts views = new();
     private readonly bool privileged = TreeCalls.EffectiveUserId() == 0;
 
@@ -51,7 +54,14 @@ public sealed partial class TreeStore : IBackingStore
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<ulong> Versions => [.. snapshots];
+    public IReadOnlyList<ulong> Versions
+    {
+        get
+        {
+            lock (listGate)
+                return [.. snapshots];
+        }
+    }
 
     /// <inheritdoc/>
     public long DiskBytes => volume.DiskBytes();

@@ -4,9 +4,9 @@ namespace ZZFs.Stores;
 
 /// <summary>
 /// A version of a tree store, read out of its snapshot. The snapshot is opened by the first read, which may be another
-/// thread's than the store's: with some backing systems it takes a while.
+/// thread's than the store's: with some backing systems it takes a while, and the snapshot may be in the making.
 /// </summary>
-internal sealed class TreeView(ISnapshotVolume volume, ulong number, Action leave) : IStoreView
+internal sealed class TreeView(ISnapshotVolume volume, ulong number, Action ready, Action leave) : IStoreView
 {
     private ISnapshotPath? snapshot;
     private TreeContents? opened;
@@ -19,6 +19,7 @@ internal sealed class TreeView(ISnapshotVolume volume, ulong number, Action leav
             if (opened is not null)
                 return opened;
             ObjectDisposedException.ThrowIf(leave is null, this);
+            ready();
             snapshot ??= volume.OpenSnapshot(number);
             return opened = TreeContents.OpenSnapshot(snapshot.Path, volume.Name);
         }

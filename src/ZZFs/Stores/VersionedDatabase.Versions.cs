@@ -14,6 +14,7 @@ internal sealed partial class VersionedDatabase
 
     private readonly SqliteStatement addVersion;
     private readonly SqliteStatement markDropped;
+    private readonly SqliteStatement droppedBefore;
     private readonly SqliteStatement forgetVersion;
     private readonly SqliteStatement forgetVersions;
     private readonly SortedList<ulong, long> versions = [];
@@ -81,10 +82,12 @@ internal sealed partial class VersionedDatabase
         while (versions.Count > 0 && versions.Keys[^1] > number)
             versions.RemoveAt(versions.Count - 1);
         Newest = epoch;
-        DroppedVersion[] left = [.. dropped.Where(gone => gone.Epoch < epoch)];
+
+        // As the table says: what was removed in the transaction that was abandoned is to be removed again.
         dropped.Clear();
-        foreach (DroppedVersion gone in left)
-            dropped.Enqueue(gone);
+        droppedBefore.Bind(1, epoch);
+        while (droppedBefore.Step())
+            dropped.Enqueue(Dropped(droppedBefore.Number(0)));
         cursor = null;
         collectedTable = 0;
     }

@@ -48,6 +48,7 @@ internal sealed partial class VersionedDatabase : IDisposable
         rollback = database.Prepare("ROLLBACK");
         addVersion = database.Prepare("INSERT INTO version VALUES (?1, ?2, 0)");
         markDropped = database.Prepare("UPDATE version SET dropped = 1 WHERE epoch = ?1");
+        droppedBefore = database.Prepare("SELECT epoch FROM version WHERE dropped <> 0 AND epoch < ?1 ORDER BY epoch");
         forgetVersion = database.Prepare("DELETE FROM version WHERE epoch = ?1");
         forgetVersions = database.Prepare("DELETE FROM version WHERE epoch > ?1");
         rows = [.. tables.Select(table => new VersionedRows(this, database, table.Name, table.Discard?.Invoke(database)))];

@@ -9,7 +9,7 @@ namespace ZZFs.Stores;
 /// Snapshots of other names are left alone, except that a return to a snapshot destroys all that are newer: ZFS can't do it
 /// otherwise. A synchronous task of ZFS, as each of these commands is, is on disk when it returns.
 /// Where there is no <c>.zfs</c> directory, as with zfs-fuse, a snapshot is read in a clone beside the dataset,
-/// <c>DATASET-view-NUMBER</c>.
+/// <c>DATASET-view-NUMBER</c>, which goes in the background when nobody reads it any more.
 /// </remarks>
 public sealed class ZfsVolume : ISnapshotVolume
 {
@@ -22,6 +22,9 @@ public sealed class ZfsVolume : ISnapshotVolume
     private readonly string dataset;
     private readonly Lock gate = new();
     private readonly Dictionary<ulong, SnapshotClone> clones = [];
+
+    // Clones that nobody reads any more, on their way out: one is busy for a moment after it was read.
+    private readonly Dictionary<ulong, Task> leaving = [];
 
     private ZfsVolume(ZfsCommand zfs, string dataset)
     {
@@ -43,7 +46,13 @@ public sealed class ZfsVolume : ISnapshotVolume
     public static ZfsVolume Open(string parent, string replica, StoreLock heldLock)
     {
         Check(parent);
-        var volume = new ZfsVolume(ZfsCommand.Find(heldLock), parent + "/" + replica);
+        return Open(parent, replica, ZfsCommand.Find(heldLock));
+    }
+
+    /// <summary>The same with a given command.</summary>
+    internal static ZfsVolume Open(string parent, string replica, ZfsCommand zfs)
+    {
+        var volume = new ZfsVolume(zfs, parent + "/" + replica);
         volume.DestroyClones(parent);
         return volume;
     }
@@ -81,12 +90,14 @@ public sealed class ZfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public ISnapshotPath OpenSnapshot(ulong number)
     {
-        // It lists itself nowhere, and is mounted by whoever goes there.
+        // It lists itself nowhere, and is mounted by whoever goes there; an empty directory where that isn't possible, as in
+        // some containers.
         string hidden = Path.Combine(WorkingPath, ".zfs", "snapshot", SnapshotName(number)[(dataset.Length + 1)..]);
-        if (Directory.Exists(hidden))
+        if (Directory.Exists(Path.Combine(hidden, TreeContents.OwnFolder)))
             return new SnapshotFolder(hidden);
         lock (gate)
         {
+            WaitForLeaving(number);
             if (!clones.TryGetValue(number, out SnapshotClone? clone))
                 clones.Add(number, clone = new SnapshotClone(this, number, Clone(number)));
             clone.Users++;
@@ -95,13 +106,19 @@ public sealed class ZfsVolume : ISnapshotVolume
     }
 
     /// <inheritdoc/>
-    public bool TryDestroy(ulong number) =>
-        zfs.TryRun(out _, out string problem, "destroy", SnapshotName(number))
-        || (IsBusy(problem) ? false : throw zfs.Failure("destroy", problem));
+    public bool TryDestroy(ulong number)
+    {
+        lock (gate)
+            WaitForLeaving(number);
+        return zfs.TryRun(out _, out string problem, "destroy", SnapshotName(number))
+            || (IsBusy(problem) ? false : throw zfs.Failure("destroy", problem));
+    }
 
     /// <inheritdoc/>
     public void Return(ulong number)
     {
+        WaitForLeaving();
+
         // Those that are newer are destroyed first, the newest before others: after a crash the newest one left is what counts.
         foreach (ulong later in Snapshots().Where(snapshot => snapshot > number).Reverse())
             zfs.RunWhenIdle("destroy", SnapshotName(later));
@@ -112,6 +129,7 @@ public sealed class ZfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public void MakeEmpty()
     {
+        WaitForLeaving();
         if (Exists())
             zfs.RunWhenIdle("destroy", "-r", dataset);
 
@@ -129,10 +147,36 @@ public sealed class ZfsVolume : ISnapshotVolume
     /// <inheritdoc/>
     public void Dispose()
     {
+        try
+        {
+            WaitForLeaving();
+        }
+        catch (StoreException)
+        {
+            // Whoever opens it next removes them.
+        }
     }
 
+    // Also what an administrator holds (zfs hold) can't go now.
     private static bool IsBusy(string problem) =>
-        problem.Contains("busy", StringComparison.Ordinal) || problem.Contains("has dependent clones", StringComparison.Ordinal);
+        problem.Contains("busy", StringComparison.Ordinal)
+        || problem.Contains("has dependent clones", StringComparison.Ordinal)
+        || problem.Contains("being held", StringComparison.Ordinal);
+
+    private void WaitForLeaving()
+    {
+        lock (gate)
+        {
+            foreach (ulong number in leaving.Keys.ToArray())
+                WaitForLeaving(number);
+        }
+    }
+
+    private void WaitForLeaving(ulong number)
+    {
+        if (leaving.Remove(number, out Task? task))
+            task.GetAwaiter().GetResult();
+    }
 
     private string SnapshotName(ulong number) =>
         string.Create(CultureInfo.InvariantCulture, $"{dataset}@{Prefix}{number}");
@@ -218,7 +262,7 @@ public sealed class ZfsVolume : ISnapshotVolume
                 if (--Users > 0)
                     return;
                 volume.clones.Remove(number);
-                volume.zfs.RunWhenIdle("destroy", volume.CloneName(number));
+                volume.leaving.Add(number, Task.Run(() => volume.zfs.RunWhenIdle("destroy", volume.CloneName(number))));
             }
         }
     }

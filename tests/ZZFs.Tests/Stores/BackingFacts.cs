@@ -9,6 +9,7 @@ public enum Backing
 {
     Btrfs,
     Zfs,
+    Root,
 }
 
 /// <summary>Says what the tests of a class need, those that it inherits too.</summary>
@@ -22,7 +23,8 @@ public sealed class NeedsAttribute(Backing backing) : Attribute
 
     internal static string? WhySkip(Backing backing) => Environment.GetEnvironmentVariable("CI") == "true" ? null
         : backing == Backing.Btrfs ? BtrfsSystem.WhyNot
-        : ZfsSystem.WhyNot;
+        : backing == Backing.Zfs ? ZfsSystem.WhyNot
+        : BackingSystem.Obstacle("tar", "tar");
 }
 
 /// <summary>A test that runs in each class that inherits it, as far as the machine has what the class needs.</summary>

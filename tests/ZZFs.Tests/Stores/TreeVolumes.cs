@@ -18,7 +18,11 @@ public abstract class TreeVolumes
 
     public static string NewName() => "store-" + Interlocked.Increment(ref count).ToString(CultureInfo.InvariantCulture);
 
-    public TreeStore Open(string name)
+    /// <summary>The store as replicas have it.</summary>
+    public IBackingStore Open(string name) => new DeferredStore(OpenPlain(name));
+
+    /// <summary>The store alone.</summary>
+    public TreeStore OpenPlain(string name)
     {
         StoreLock held = Hold(name);
         return TreeStore.Open(OpenVolume(name, held), held);

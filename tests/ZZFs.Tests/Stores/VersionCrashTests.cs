@@ -74,16 +74,13 @@ public abstract class VersionCrashTests
                 case VersionWorker.Commits:
                     uncertain.Add(version);
                     break;
-                case VersionWorker.Hardens:
+                case VersionWorker.Hardened:
                     uncertain.Remove(version);
                     left.Add(version);
                     break;
                 case VersionWorker.Drops:
                     left.Remove(version);
                     uncertain.Add(version);
-                    break;
-                case VersionWorker.Dropped:
-                    uncertain.Remove(version);
                     break;
             }
         }

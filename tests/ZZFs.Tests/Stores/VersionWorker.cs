@@ -14,13 +14,14 @@ internal static class VersionWorker
     public const string Works = "works";
     public const string Commits = "commits";
     public const string Hardens = "hardens";
+    public const string Hardened = "hardened";
     public const string Drops = "drops";
     public const string Dropped = "dropped";
 
     private const uint Files = 4;
     private const ulong Blocks = 40;
 
-    /// <summary>The process: goes on from the newest version until it is killed, and prints what it is about to do with which version.</summary>
+    /// <summary>The process: goes on from the newest version until it is killed, and prints what it is about to do, and has done, with which version.</summary>
     /// <param name="open">Opens the store.</param>
     /// <param name="seed">Of the changes.</param>
     public static void Run(Func<IBackingStore> open, int seed)
@@ -34,6 +35,7 @@ internal static class VersionWorker
             store.Commit(version);
             Print(Hardens, version);
             store.Harden(version);
+            Print(Hardened, version);
 
             // Three at most stay before the newest two, and any of them may go.
             while (store.Versions.Count > 5)

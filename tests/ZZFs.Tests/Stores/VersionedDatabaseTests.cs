@@ -139,6 +139,32 @@ public sealed class VersionedDatabaseTests : IDisposable
         Assert.True(database.TryDrop(10));
     }
 
+    [Fact]
+    public void What_a_rollback_undid_of_the_removal_of_a_version_is_done_again()
+    {
+        string path = Path.Combine(folder, "undone");
+        using var database = Trial.Open(path);
+        database.Rows(0).Write("k"u8, "1"u8);
+        database.Commit(1);
+        database.Rows(0).Write("k"u8, "2"u8);
+        database.Commit(2);
+        Assert.True(database.TryDrop(1));
+        Change();
+        database.Rollback(2);
+        Change();
+        database.Commit(3);
+        using SqliteDatabase reader = SqliteDatabase.OpenToRead(path);
+        Assert.Equal(2, reader.QueryNumber("SELECT count(*) FROM version"));
+        Assert.Equal(0, reader.QueryNumber("SELECT count(*) FROM plain_old WHERE key = CAST('k' AS BLOB)"));
+
+        // Enough for all of it to be removed, and too little for a transaction to end.
+        void Change()
+        {
+            for (int i = 0; i < 200; i++)
+                database.Rows(0).Write("filler"u8, "x"u8);
+        }
+    }
+
     private static long Pages(string path)
     {
         using SqliteDatabase reader = SqliteDatabase.OpenToRead(path);
